@@ -1,0 +1,32 @@
+"""Time as an argument: everything that needs the time is handed a `Clock`."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The two times there are."""
+
+    def now(self) -> float:
+        """Seconds since the Unix epoch; may jump. For what is shown and stored."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward. For timeouts and rates."""
+        ...
+
+
+class SystemClock:
+    """The clock of the machine."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+
+
+def rfc3339(milliseconds: int) -> str:
+    """Print milliseconds since the Unix epoch as RFC 3339 in UTC: `2026-11-23T09:30:00.125Z`."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
