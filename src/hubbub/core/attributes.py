@@ -96,8 +96,8 @@ def is_json(content_type: str | None) -> bool:
         return False
     if content_type == "application/json":
         return True
-    subtype = media_type(content_type).rpartition("/")[2]
-    return subtype == "json" or subtype.endswith("+json")
+    _, slash, subtype = media_type(content_type).partition("/")
+    return bool(slash) and (subtype == "json" or subtype.endswith("+json"))
 
 
 def media_type(content_type: str) -> str:

@@ -151,16 +151,15 @@ def compose(
     """
     content_type = attributes.get("datacontenttype")
     encode = msgspec.json.encode
-    parts = [b'"%b":%b' % (name.encode(), encode(value)) for name, value in attributes.items()]
-    parts.append(b'"topic":' + encode(topic))
+    members = b'%b,"topic":%b' % (encode(attributes)[:-1], encode(topic))
     if data is not None:
-        parts.append(_data_member(content_type if isinstance(content_type, str) else None, data))
+        members += _data_member(content_type if isinstance(content_type, str) else None, data)
     return Event(
         str(attributes["id"]),
         str(attributes["source"]),
         str(attributes["type"]),
         topic,
-        b"{%b}" % b",".join(parts),
+        members + b"}",
         named,
         "recordedtime" in attributes,
     )
@@ -177,9 +176,9 @@ def decode_base64(text: str) -> bytes:
 def _data_member(content_type: str | None, data: bytes) -> bytes:
     if content_type is not None:
         if is_json(content_type):
-            return b'"data":' + data
+            return DATA + data
         with suppress(UnicodeDecodeError):
             text = msgspec.json.encode(data.decode())
             if len(text) <= 2 * len(data) + 2:  # not mostly control characters, six bytes each
-                return b'"data":' + text
-    return b'"data_base64":"%b"' % base64.b64encode(data)
+                return DATA + text
+    return b',"data_base64":"%b"' % base64.b64encode(data)

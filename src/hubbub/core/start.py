@@ -63,7 +63,7 @@ def parse_since(text: str, now: float) -> Start:
         return EARLIEST
     if age := _AGE.fullmatch(text):
         return SinceTime(int(now * 1000) - int(age[1]) * _UNITS[age[2]])
-    if text[4:5] == "-" and "t" in text.lower():
+    if text[:4].isdigit() and text[4:5] == "-":
         return SinceTime(_milliseconds(text))
     try:
         return After(Position.parse(text))

@@ -1,0 +1,25 @@
+"""All settings: each section is the `Options` of the room that it belongs to."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hubbub.log.options import LogOptions
+from hubbub.observe.options import ObserveOptions
+from hubbub.sources.options import PublishOptions
+from hubbub.streams.options import StreamOptions
+from hubbub.web.auth.options import AuthOptions
+from hubbub.web.options import WebOptions
+from hubbub.web.server.options import ServerOptions
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The effective settings of a gateway."""
+
+    server: ServerOptions = ServerOptions()
+    log: LogOptions = LogOptions()
+    publish: PublishOptions = PublishOptions()
+    streams: StreamOptions = StreamOptions()
+    auth: AuthOptions = AuthOptions()
+    web: WebOptions = WebOptions()
+    observe: ObserveOptions = ObserveOptions()

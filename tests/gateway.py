@@ -1,0 +1,94 @@
+"""A gateway in this process, as small as the HTTP face allows: a log in memory and what stands on it."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from hubbub.core.clock import Clock
+from hubbub.core.selection import EVERYTHING
+from hubbub.core.start import EARLIEST
+from hubbub.log import LogOptions, Tail
+from hubbub.log.memory import MemoryLog
+from hubbub.log.ring import Ring
+from hubbub.sources import Publisher, PublishOptions
+from hubbub.streams import StreamOptions, Streams
+from hubbub.streams.history import History
+from hubbub.web.app import create_app
+from hubbub.web.auth import Authenticator, AuthOptions
+from hubbub.web.face import App
+from hubbub.web.options import WebOptions
+
+
+class FakeClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: float = 1_770_000_000.0) -> None:
+        self.time = now
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+
+class Settings:
+    """The sections that the HTTP face reads."""
+
+    def __init__(self, web: WebOptions) -> None:
+        self.web = web
+
+
+class Gateway:
+    """Has all that `web.face.Hub` asks for."""
+
+    def __init__(
+        self,
+        *,
+        web: WebOptions | None = None,
+        publish: PublishOptions | None = None,
+        auth: AuthOptions | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = clock or FakeClock()
+        self.settings = Settings(web or WebOptions())
+        self.authenticator = Authenticator(auth or AuthOptions(), self.clock)
+        engine = MemoryLog(LogOptions(), clock=self.clock, entropy=lambda n: bytes(range(n)))
+        self.log: Any = Tail(engine, Ring(1 << 20, 0))
+        self.history = History(self.log)
+        self.streams = Streams(self.log, StreamOptions(), self.clock, random.Random(1))
+        ids = map("id-{}".format, itertools.count(1))
+        self.publisher = Publisher(
+            self.log,
+            self.streams.ephemeral,
+            publish or PublishOptions(),
+            self.clock,
+            lambda: next(ids),
+        )
+
+    def metrics(self, accept: str) -> tuple[str, bytes]:
+        return "text/plain; version=0.0.4", b"# nothing\n"
+
+    def app(self) -> App:
+        return create_app(self)
+
+    async def events(self) -> list[dict[str, Any]]:
+        """Return the attributes of every event in the log."""
+        records, _ = await self.history.page(EVERYTHING, EARLIEST, limit=10_000)
+        return [record.attributes() for record in records]
+
+
+@asynccontextmanager
+async def running_gateway(**options: Any) -> AsyncIterator[Gateway]:
+    """Run a gateway, streams included."""
+    gateway = Gateway(**options)
+    await gateway.streams.start()
+    try:
+        yield gateway
+    finally:
+        await gateway.streams.stop()
+        await gateway.log.close()
