@@ -1,0 +1,1 @@
+"""The ASGI face of the gateway: what api.md promises, over HTTP and WebSocket."""

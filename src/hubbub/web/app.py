@@ -1,0 +1,92 @@
+"""The gateway as one ASGI application.
+
+    Cors ──> POST /topics/..., POST /events ──> Publish        the hot way, straight
+        └──> Router ──> Resource ──> its handler               everything else (routes.py)
+
+Nothing here needs a particular server: under one that is not ours streams fall back to `send`.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Final
+
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
+
+from hubbub.core.errors import NotFound
+from hubbub.web.answers import Answer, answering
+from hubbub.web.cors import Cors
+from hubbub.web.face import App, Hub, Receive, Scope, Send
+from hubbub.web.openapi import document
+from hubbub.web.operations import Operation, Resource, Response
+from hubbub.web.publish import TOPICS, Publish
+from hubbub.web.query import raw_path
+from hubbub.web.routes import resources
+from hubbub.web.sockets import no_socket
+
+_EVENTS: Final = b"/events"
+
+
+def create_app(hub: Hub) -> App:
+    """Make the application of a gateway, which may be opened later, but before the first request."""
+    app = _Front(hub)
+    origins = hub.settings.web.cors_origins
+    return Cors(app, origins) if origins else app
+
+
+class _Front:
+    """Sends publishes straight to their handler and everything else through the router."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._publish = answering(Publish(hub))
+        self._router = _router(hub)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST":
+            path = raw_path(scope)
+            if path.startswith(TOPICS) or path == _EVENTS:
+                await self._publish(scope, receive, send)
+                return
+        await self._router(scope, receive, send)
+
+
+def _router(hub: Hub) -> App:
+    table = resources(hub)
+    table.append(Resource("/openapi.json", _openapi(table)))
+    routes: list[BaseRoute] = []
+    for resource in table:
+        path = resource.path.replace("{topic}", "{topic:path}")
+        routes.append(Route(path, resource))
+        if resource.websocket is not None:
+            routes.append(WebSocketRoute(path, resource.websocket))
+    return Router(routes, redirect_slashes=False, default=_nothing_here)
+
+
+def _openapi(table: list[Resource]) -> Operation:
+    async def answer(_scope: Scope, _receive: Receive, _send: Send) -> Answer:
+        return Answer(200, b"application/json", written, [(b"cache-control", b"no-cache")])
+
+    operation = Operation(
+        method="GET",
+        name="openapi",
+        tag="operations",
+        summary="This document",
+        handler=answer,
+        answers={200: Response("OpenAPI 3.1.", {"application/json": {"type": "object"}})},
+    )
+    written = document([*table, Resource("/openapi.json", operation)], version("hubbub"))
+    return operation
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await no_socket(scope, receive, send)
+    else:
+        await _NOT_FOUND(scope, receive, send)
+
+
+async def _refuse(_scope: Scope, _receive: Receive, _send: Send) -> Answer:
+    raise NotFound("nothing is at this address; /openapi.json lists what there is")
+
+
+_NOT_FOUND: Final = answering(_refuse)

@@ -1,0 +1,102 @@
+"""The attributes that uvicorn's classes set, by name.
+
+Our subclasses declare them as slots: an object then needs no dict, which is a kilobyte or two less
+for every idle stream. tests/web/server/test_contract.py fails as soon as uvicorn sets another one.
+"""
+
+from __future__ import annotations
+
+CYCLE = (
+    "access_log",
+    "access_logger",
+    "body",
+    "chunked_encoding",
+    "default_headers",
+    "disconnected",
+    "expected_content_length",
+    "flow",
+    "keep_alive",
+    "logger",
+    "message_event",
+    "more_body",
+    "on_response",
+    "response_complete",
+    "response_started",
+    "scope",
+    "transport",
+    "waiting_for_100_continue",
+)
+"""Of `uvicorn.protocols.http.httptools_impl.RequestResponseCycle`."""
+
+HTTP = (
+    "access_log",
+    "access_logger",
+    "app",
+    "app_state",
+    "asgi_version",
+    "client",
+    "config",
+    "connections",
+    "cycle",
+    "expect_100_continue",
+    "flow",
+    "headers",
+    "limit_concurrency",
+    "logger",
+    "loop",
+    "parser",
+    "pipeline",
+    "root_path",
+    "scheme",
+    "scope",
+    "server",
+    "server_state",
+    "tasks",
+    "timeout_keep_alive",
+    "timeout_keep_alive_task",
+    "transport",
+    "url",
+    "ws_protocol_class",
+)
+"""Of `uvicorn.protocols.http.httptools_impl.HttpToolsProtocol`."""
+
+WEBSOCKET = (
+    "app",
+    "app_state",
+    "asgi_version",
+    "client",
+    "close_sent",
+    "close_timeout",
+    "close_timer",
+    "config",
+    "conn",
+    "connections",
+    "curr_msg_data_type",
+    "default_headers",
+    "disconnected",
+    "frames",
+    "handshake_complete",
+    "handshake_initiated",
+    "initial_response",
+    "last_ping_rtt",
+    "logger",
+    "loop",
+    "pending_ping_payload",
+    "ping_interval",
+    "ping_sent_at",
+    "ping_timeout",
+    "ping_timer",
+    "pong_timer",
+    "queue",
+    "read_paused",
+    "request",
+    "response",
+    "root_path",
+    "scheme",
+    "scope",
+    "server",
+    "tasks",
+    "transport",
+    "writable",
+)
+"""Of `uvicorn.protocols.websockets.websockets_sansio_impl.WebSocketsSansIOProtocol`."""

@@ -1,0 +1,568 @@
+"""WebSocket connections: handshake, messages, bounds, deadlines, ends."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+import aiohttp
+import pytest
+from hubbub.web.server import ServerOptions, running
+from hubbub.wire.framing import deflated_frame
+from websockets.asyncio.client import connect as ws_connect
+from websockets.exceptions import ConnectionClosedError
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+
+from .raw import (
+    DEFLATE,
+    PATIENCE,
+    QUICK,
+    App,
+    StreamApp,
+    client_of,
+    connect,
+    deaf_client,
+    frame,
+    upgrade,
+)
+
+pytestmark = [pytest.mark.anyio]
+
+
+def squeeze(data: bytes) -> bytes:
+    deflate = zlib.compressobj(wbits=-12)
+    return (deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+# The handshake.
+
+
+async def test_an_echo_and_a_clean_close(quiet_log):
+    app = App()
+    async with client_of(app) as (_, client):
+        client.send(upgrade(target=b"/a%20b?c=d"))
+        status, headers = await client.head()
+        assert status == 101
+        assert headers["sec-websocket-accept"] == "ICX+Yqv66kxgM0FcWaLWlFLwTAI="
+        assert "server" not in headers
+        assert "sec-websocket-extensions" not in headers
+        client.send(frame(b"hello") + frame(b"\0\1", 2))
+        assert await client.frame() == (0x81, b"hello")
+        assert await client.frame() == (0x82, b"\0\1")
+        client.send(frame(b"\x03\xe8bye", 8))
+        assert await client.frame() == (0x88, b"\x03\xe8bye")
+        assert await client.rest() == b""
+        await app.until(lambda: app.disconnects)
+    scope = app.scopes[0]
+    assert (scope["path"], scope["raw_path"]) == ("/a b", b"/a%20b")
+    assert scope["query_string"] == b"c=d"
+    assert scope["client"][0] == scope["server"][0] == "127.0.0.1"
+    assert app.disconnects == [{"type": "websocket.disconnect", "code": 1000, "reason": "bye"}]
+
+
+def without(field: bytes) -> bytes:
+    return b"\r\n".join(
+        line for line in upgrade().split(b"\r\n") if not line.startswith(field)
+    )  # fmt: skip
+
+
+BAD_HANDSHAKES = {
+    "no key": (400, without(b"Sec-WebSocket-Key")),
+    "two keys": (400, upgrade(b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")),
+    "short key": (400, upgrade().replace(b"AAAA==", b"==")),
+    "no base64": (400, upgrade().replace(b"AAAA==", b"AA!!==")),
+    "no version": (426, without(b"Sec-WebSocket-Version")),
+    "version 8": (426, upgrade().replace(b"Version: 13", b"Version: 8")),
+    "two versions": (426, upgrade(b"Sec-WebSocket-Version: 13")),
+    "POST": (400, upgrade().replace(b"GET", b"POST")),
+    "HTTP/1.0": (400, upgrade().replace(b"HTTP/1.1", b"HTTP/1.0")),
+    "a body": (400, upgrade(b"Content-Length: 5") + b"hello"),
+    "a chunked body": (400, upgrade(b"Transfer-Encoding: chunked") + b"0\r\n\r\n"),
+    "bad extensions": (400, upgrade(b"Sec-WebSocket-Extensions: ;;;")),
+    "bad subprotocols": (400, upgrade(b"Sec-WebSocket-Protocol: a b")),
+    "a very long field": (400, upgrade(b"A: " + b"b" * 9000)),
+    "no Host": (400, without(b"Host")),
+    "foreign Host": (421, upgrade().replace(b"localhost", b"evil.example")),
+    "frames before the answer": (400, upgrade() + frame(b"hello")),
+}
+
+
+@pytest.mark.parametrize(("status", "request_bytes"), BAD_HANDSHAKES.values(), ids=BAD_HANDSHAKES)
+async def test_a_bad_handshake_is_refused(status, request_bytes, quiet_log):
+    app = App()
+    async with client_of(app) as (_, client):
+        client.send(request_bytes)
+        response = await client.response()
+        assert response.status == status
+        assert "close" in response.headers["connection"]
+        assert await client.rest() == b""
+    assert app.scopes == []
+
+
+async def test_the_version_is_told():
+    async with client_of(App()) as (_, client):
+        client.send(without(b"Sec-WebSocket-Version"))
+        response = await client.response()
+    assert response.headers["sec-websocket-version"] == "13"
+    assert response.headers["upgrade"] == "websocket"
+    assert response.headers["connection"] == "upgrade, close"
+
+
+async def test_a_handshake_behind_an_unanswered_request_is_refused(quiet_log):
+    app = StreamApp()
+    async with client_of(app) as (_, client):
+        client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + upgrade())
+        (await app.writer()).finish()
+        assert (await client.response()).status == 200
+        assert (await client.response()).status == 400
+
+
+async def test_a_handshake_may_follow_an_answered_request(quiet_log):
+    async with client_of(App()) as (_, client):
+        client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await client.response()).status == 200
+        client.send(upgrade(target=b"http://localhost/a"))
+        assert (await client.head())[0] == 101
+        client.send(frame(b"hello"))
+        assert await client.frame() == (0x81, b"hello")
+
+
+async def test_a_slow_handshake_is_408(quiet_log):
+    async with client_of(App(), head_timeout=QUICK) as (_, client):
+        client.send(upgrade()[:-2])
+        assert (await client.response()).status == 408
+
+
+async def test_data_before_the_application_answered_is_refused(quiet_log):
+    answer = asyncio.Event()
+
+    class Slow(App):
+        async def websocket(self, scope, receive, send):
+            await receive()
+            await self.note(self.requests, scope)
+            await answer.wait()
+            await send({"type": "websocket.accept"})
+            await self.note(self.disconnects, {})
+
+    app = Slow()
+    async with client_of(app) as (_, client):
+        client.send(upgrade())
+        await app.until(lambda: app.requests)
+        client.send(frame(b"hello"))
+        assert (await client.response()).status == 400
+        answer.set()
+    assert app.disconnects == []
+
+
+async def test_the_application_can_refuse_with_a_response(quiet_log):
+    class Refusing(App):
+        async def websocket(self, scope, receive, send):
+            assert "websocket.http.response" in scope["extensions"]
+            await send(
+                {
+                    "type": "websocket.http.response.start",
+                    "status": 401,
+                    "headers": [(b"content-type", b"application/problem+json")],
+                }
+            )
+            await send({"type": "websocket.http.response.body", "body": b"{", "more_body": True})
+            await send({"type": "websocket.http.response.body", "body": b"}", "more_body": True})
+            await send({"type": "websocket.http.response.body"})
+
+    async with client_of(Refusing()) as (_, client):
+        client.send(upgrade())
+        response = await client.response()
+        assert (response.status, response.body) == (401, b"{}")
+        assert response.problem == {}
+        assert response.headers["connection"] == "close"
+        assert await client.rest() == b""
+
+
+async def test_closing_instead_of_accepting_is_a_403(quiet_log):
+    class Closing(App):
+        async def websocket(self, scope, receive, send):
+            await receive()
+            await send({"type": "websocket.close"})
+            await self.note(self.disconnects, await receive())
+
+    app = Closing()
+    async with client_of(app) as (_, client):
+        client.send(upgrade())
+        assert (await client.response()).status == 403
+        assert await client.rest() == b""
+    assert app.disconnects[0]["code"] == 1006
+
+
+async def test_an_application_that_does_not_answer_is_a_500(quiet_log):
+    class Silent(App):
+        async def websocket(self, scope, receive, send):
+            pass
+
+    async with client_of(Silent()) as (_, client):
+        client.send(upgrade())
+        assert (await client.response()).status == 500
+
+
+async def test_subprotocols_and_fields_are_the_applications_choice():
+    class Choosing(App):
+        async def websocket(self, scope, receive, send):
+            await send(
+                {
+                    "type": "websocket.accept",
+                    "subprotocol": scope["subprotocols"][1],
+                    "headers": [(b"x-a", b"b")],
+                }
+            )
+
+    async with client_of(Choosing()) as (_, client):
+        client.send(upgrade(b"Sec-WebSocket-Protocol: one, two"))
+        _, headers = await client.head()
+        assert headers["sec-websocket-protocol"] == "two"
+        assert headers["x-a"] == "b"
+        assert await client.close_code() == 1000  # the application returned
+
+
+# Compression.
+
+
+async def test_one_compressed_frame_fits_every_client(quiet_log):
+    app = StreamApp()
+    async with running(app) as server:
+        url = f"ws://127.0.0.1:{server.port}/"
+        plain = ClientPerMessageDeflateFactory(client_max_window_bits=True)
+        async with (
+            ws_connect(url, extensions=[plain]) as one,
+            ws_connect(url, extensions=[ClientPerMessageDeflateFactory()]) as two,
+            aiohttp.ClientSession() as session,
+            session.ws_connect(url, compress=15) as three,
+        ):
+            await app.until(lambda: len(app.writers) == 3)
+            for text in ("first " * 100, "second " * 100):
+                shared = deflated_frame(text.encode())
+                for writer in app.writers:
+                    assert writer.framing == "ws-deflate"
+                    writer.write(shared)
+                assert await one.recv() == await two.recv() == text
+                assert await three.receive_str() == text
+
+
+async def test_no_context_is_taken_over():
+    async with client_of(App()) as (_, client):
+        client.send(upgrade(DEFLATE))
+        _, headers = await client.head()
+    assert set(headers["sec-websocket-extensions"].split("; ")) == {
+        "permessage-deflate",
+        "server_no_context_takeover",
+        "client_no_context_takeover",
+        "server_max_window_bits=12",
+        "client_max_window_bits=12",
+    }
+
+
+async def test_compression_can_be_off():
+    async with client_of(App(), ws_compression=False) as (_, client):
+        client.send(upgrade(DEFLATE))
+        assert "sec-websocket-extensions" not in (await client.head())[1]
+
+
+async def test_many_compressed_messages_in_one_read_come_in_order(quiet_log):
+    texts = [f"message {i} ".encode() * 50 for i in range(500)]
+    async with client_of(App()) as (_, client):
+        client.send(upgrade(DEFLATE))
+        await client.head()
+        client.send(b"".join(frame(squeeze(text), rsv1=True) for text in texts))
+        for text in texts:
+            first, payload = await client.frame()
+            assert first == 0xC1
+            assert zlib.decompressobj(-12).decompress(payload) == text
+
+
+async def test_what_one_read_inflates_to_is_bounded():
+    """250 KiB may hold 250 messages of 1 MiB each: they are not all inflated at once."""
+    app = StreamApp()
+    read_on = asyncio.Event()
+
+    class Deaf(StreamApp):
+        async def stream(self, scope, receive):
+            await self.note(self.writers, scope["extensions"]["hubbub.wire"])
+            await read_on.wait()
+            self.sizes = [len((await receive())["text"]) for _ in range(200)]
+            await self.note(self.ended, "")
+
+    app = Deaf()
+    message = squeeze(b"a" * 1_000_000)
+    async with client_of(app) as (server, client):
+        client.send(upgrade(DEFLATE))
+        await client.head()
+        protocol = (await app.writer())._connection
+        client.send(frame(message, rsv1=True) * 200)
+        while protocol.pending is None:
+            await asyncio.sleep(0)
+        assert len(protocol.queue._messages) < 10
+        read_on.set()
+        await app.until(lambda: app.ended)
+    assert app.sizes == [1_000_000] * 200
+
+
+# Bounds.
+
+
+def fragments(count: int, payload: bytes = b"") -> bytes:
+    middle = frame(payload, 0, fin=False) * (count - 2)
+    return frame(payload, 1, fin=False) + middle + frame(payload, 0)
+
+
+TOO_BIG = {
+    "declared": (1009, (), frame(b"x" * 1001)),
+    "declared but not sent": (1009, (), frame(b"x" * 100_000)[:100]),
+    "in fragments": (1009, (), fragments(3, b"x" * 400)),
+    "inflated": (1009, (DEFLATE,), frame(squeeze(b"x" * 1001), rsv1=True)),
+    "inflated, a bomb": (1009, (DEFLATE,), frame(squeeze(b"x" * 900_000), rsv1=True)),
+    "inflated, in fragments": (
+        1009,
+        (DEFLATE,),
+        frame(squeeze(b"x" * 1001)[:3], fin=False, rsv1=True) + frame(squeeze(b"x" * 1001)[3:], 0),
+    ),
+    "many fragments": (1009, (), fragments(9)),
+    "text not UTF-8": (1007, (), frame(b"\xff")),
+    "text not UTF-8, across fragments": (1007, (), frame(b"\xc3", fin=False) + frame(b"(", 0)),
+    "text that ends in half a character": (1007, (), frame(b"a", fin=False) + frame(b"\xc3", 0)),
+    "a frame without mask": (1002, (), b"\x81\x01a"),
+    "a reserved bit": (1002, (), frame(b"a", 0x21)),
+    "an unknown opcode": (1002, (), frame(b"a", 3)),
+    "a long ping": (1002, (), frame(b"a" * 126, 9)),
+    "a ping in fragments": (1002, (), frame(b"a", 9, fin=False)),
+    "a continuation of nothing": (1002, (), frame(b"a", 0)),
+    "a message within a message": (1002, (), frame(b"a", fin=False) + frame(b"b")),
+    "compressed without agreement": (1002, (), frame(b"a", rsv1=True)),
+    "compressed nonsense": (1002, (DEFLATE,), frame(b"\xff\xff\xff", rsv1=True)),
+    "a bad close code": (1002, (), frame(b"\x03\xed", 8)),
+    "a close reason that is not UTF-8": (1007, (), frame(b"\x03\xe8\xff", 8)),
+}
+
+
+@pytest.mark.parametrize(("code", "fields", "data"), TOO_BIG.values(), ids=TOO_BIG)
+async def test_what_breaks_the_rules_is_told_why(code, fields, data, quiet_log):
+    app = App()
+    async with client_of(app, ws_max_message=1000, ws_max_fragments=8) as (_, client):
+        client.send(upgrade(*fields))
+        assert (await client.head())[0] == 101
+        client.send(data)
+        assert await client.close_code() == code
+        client.send(b"x" * 10_000)  # nothing that still comes matters
+        assert await client.rest() in (b"", b"RESET")
+        await app.until(lambda: app.disconnects)
+    assert app.disconnects[0]["code"] == code
+
+
+async def test_what_is_within_the_bounds_is_taken(quiet_log):
+    async with client_of(App(), ws_max_message=1000, ws_max_fragments=8) as (_, client):
+        client.send(upgrade(DEFLATE))
+        await client.head()
+        client.send(frame(squeeze(b"x" * 1000), rsv1=True))
+        _, payload = await client.frame()
+        assert len(zlib.decompressobj(-12).decompress(payload)) == 1000
+        client.send(fragments(8, "é".encode()))
+        _, payload = await client.frame()
+        assert zlib.decompressobj(-12).decompress(payload) == "é".encode() * 8
+
+
+async def test_fragments_that_never_end_cost_no_memory_and_end(quiet_log):
+    async with client_of(App()) as (_, client):
+        client.send(upgrade())
+        await client.head()
+        client.send(frame(b"", fin=False))
+        for _ in range(132):
+            client.send(frame(b"", 0, fin=False) * 1000)
+        assert await client.close_code() == 1009
+
+
+# Deadlines.
+
+
+async def test_a_slow_message_is_1008_however_it_trickles(quiet_log):
+    async with client_of(App(), body_timeout=QUICK) as (_, client):
+        client.send(upgrade())
+        await client.head()
+        reading = asyncio.create_task(client.close_code())
+        client.send(frame(b"x", fin=False))
+        while not reading.done():
+            client.send(frame(b"x", 0, fin=False) + frame(b"", 9))
+            await asyncio.sleep(QUICK / 20)
+        assert await reading == 1008
+
+
+async def test_a_slow_frame_is_1008(quiet_log):
+    async with client_of(App(), body_timeout=QUICK) as (_, client):
+        client.send(upgrade())
+        await client.head()
+        client.send(frame(b"hello")[:-1])
+        assert await client.close_code() == 1008
+
+
+async def test_each_message_has_its_own_deadline():
+    message = frame(b"hello")
+    async with client_of(App(), body_timeout=2 * QUICK) as (_, client):
+        client.send(upgrade())
+        await client.head()
+        client.send(message[:3])
+        for _ in range(10):
+            await asyncio.sleep(QUICK / 2)
+            client.send(message[3:] + message[:3])
+            assert await client.frame() == (0x81, b"hello")
+
+
+async def test_a_peer_that_does_not_answer_pings_is_1011(quiet_log):
+    app = App()
+    options = {"ws_ping_interval": QUICK, "ws_ping_timeout": QUICK}
+    async with client_of(app, **options) as (_, client):
+        client.send(upgrade())
+        await client.head()
+        assert (await client.frame())[0] == 0x89
+        assert await client.close_code() == 1011
+        assert await client.rest() == b""
+        await app.until(lambda: app.disconnects)
+    assert app.disconnects[0]["code"] == 1011
+
+
+@pytest.mark.parametrize("answer", [frame(b"", 10), frame(b"data"), frame(b"", 9)])
+async def test_a_peer_that_answers_or_says_anything_lives(answer, quiet_log):
+    options = {"ws_ping_interval": QUICK, "ws_ping_timeout": QUICK}
+    async with client_of(App(), **options) as (_, client):
+        client.send(upgrade())
+        await client.head()
+        pings = 0
+        while pings < 4:
+            first, _ = await client.frame()
+            assert first != 0x88
+            if first == 0x89:
+                pings += 1
+                client.send(answer)
+
+
+async def test_a_peer_that_does_not_answer_a_close_is_left(monkeypatch):
+    monkeypatch.setattr("hubbub.web.server.deadlines.CLOSE_TIMEOUT", QUICK)
+
+    class Closing(App):
+        async def websocket(self, scope, receive, send):
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": 4000, "reason": "enough"})
+            await self.note(self.disconnects, await receive())
+
+    app = Closing()
+    async with client_of(app) as (_, client):
+        client.send(upgrade())
+        await client.head()
+        assert await client.frame() == (0x88, b"\x0f\xa0enough")
+        assert await client.rest() == b""
+
+
+# Ends.
+
+
+async def test_the_other_side_may_answer_a_close_after_more_messages():
+    class Closing(App):
+        async def websocket(self, scope, receive, send):
+            await send({"type": "websocket.accept"})
+            await receive()
+            await receive()
+            await send({"type": "websocket.close"})
+
+    async with client_of(Closing()) as (_, client):
+        client.send(upgrade())
+        await client.head()
+        client.send(frame(b"a") + frame(b"b") + frame(b"c"))
+        assert await client.close_code() == 1000
+        client.send(frame(b"d") + frame(b"\x03\xe8", 8))
+        assert await client.rest() == b""
+
+
+async def test_a_close_may_come_between_fragments(quiet_log):
+    async with client_of(App()) as (_, client):
+        client.send(upgrade())
+        await client.head()
+        client.send(frame(b"a", fin=False) + frame(b"\x03\xe8", 8) + frame(b"b", 0))
+        assert await client.frame() == (0x88, b"\x03\xe8")
+        assert await client.rest() == b""
+
+
+async def test_a_failing_application_is_1011_and_one_traceback(caplog):
+    class Failing(App):
+        async def websocket(self, scope, receive, send):
+            await send({"type": "websocket.accept"})
+            raise ValueError("inside")
+
+    async with client_of(Failing()) as (server, _):
+        with pytest.raises(ConnectionClosedError) as caught:
+            async with ws_connect(f"ws://127.0.0.1:{server.port}") as peer:
+                await peer.recv()
+    assert caught.value.rcvd is not None
+    assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (1011, "")
+    assert [r.getMessage() for r in caplog.records if r.exc_info] == ["the application failed"]
+
+
+async def test_sending_to_a_peer_that_left_is_quiet(quiet_log):
+    class Late(App):
+        async def websocket(self, scope, receive, send):
+            await send({"type": "websocket.accept"})
+            await receive()
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+            await self.note(self.disconnects, {})
+            await send({"type": "websocket.send", "text": "too late"})
+            await self.note(self.disconnects, {})
+
+    app = Late()
+    async with client_of(app) as (_, client):
+        client.send(upgrade())
+        await client.head()
+        await client.aclose()
+        await app.until(lambda: app.disconnects)
+    assert len(app.disconnects) == 1
+
+
+async def test_a_ping_flood_from_a_peer_that_does_not_read_is_held_back():
+    app = StreamApp()
+    async with client_of(app) as (server, _):
+        sock = await deaf_client(server)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(sock, upgrade())
+        writer = await app.writer()
+        flood = asyncio.create_task(loop.sock_sendall(sock, frame(b"x" * 125, 9) * 200_000))
+        paused = asyncio.Event()
+        writer.on_pause = paused.set
+        async with asyncio.timeout(PATIENCE):
+            await paused.wait()
+        assert not writer._transport.is_reading()
+        assert writer.buffered() < 1_000_000
+        flood.cancel()
+        sock.close()
+
+
+async def test_a_handshake_that_the_stop_overtakes_is_503():
+    class Slow(App):
+        async def websocket(self, scope, receive, send):
+            await self.note(self.requests, scope)
+            await receive()
+            await receive()
+
+    app = Slow()
+    async with client_of(app) as (server, client):
+        client.send(upgrade())
+        await app.until(lambda: app.requests)
+        await server.stop()
+        assert (await client.response()).status == 503
+
+
+async def test_the_request_of_the_handshake_is_forgotten():
+    """An idle WebSocket keeps no second copy of its header fields."""
+    app = StreamApp()
+    async with running(app, ServerOptions(port=0)) as server:
+        client = await connect(server)
+        client.send(upgrade())
+        protocol = (await app.writer())._connection
+        assert protocol.request is None
+        assert protocol.response is None
+        frames = protocol.conn.parser.gi_frame.f_locals
+        assert "request" not in frames
+        await client.aclose()

@@ -1,0 +1,68 @@
+"""The API under random requests made from its own document: never a fault, always as described."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi import checks
+
+from gateway import Gateway
+from hubbub.web.face import Receive, Scope, Send
+
+CHECKS: list[Any] = [
+    schemathesis.checks.not_a_server_error,
+    checks.allow_header_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.status_code_conformance,
+    checks.unsupported_method,
+]
+
+
+class Impatient:
+    """A gateway with its lifespan, whose clients hang up as soon as they have asked."""
+
+    def __init__(self) -> None:
+        self.gateway = Gateway()
+        self.app = self.gateway.app()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            await self.gateway.streams.start()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await self.gateway.streams.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        gone = {"type": "http.disconnect"}
+        asked = scope["method"] == "GET"
+
+        async def hang_up() -> Any:
+            return gone if asked else await receive()
+
+        await self.app(scope, hang_up, send)
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(_context: Any, value: Any) -> bytes:
+    return str(value).encode("utf-8", "surrogatepass")
+
+
+schema = schemathesis.openapi.from_asgi("/openapi.json", Impatient())
+
+
+@pytest.mark.slow
+@schema.parametrize()
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+def test_every_operation(case: schemathesis.Case) -> None:
+    case.call_and_validate(checks=CHECKS)
