@@ -1,0 +1,84 @@
+"""How a command ends: an exit code, and for a failure one sentence with the next step."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, ParamSpec, TypeVar
+
+import typer
+
+from hubbub.core.errors import HubbubError, Malformed
+
+REFUSED: Final = 1
+WRONG_USAGE: Final = 2
+UNREACHABLE: Final = 3
+INTERRUPTED: Final = 130
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def reported(command: Callable[P, int | None]) -> Callable[P, None]:
+    """Make a command end with its exit code, and its errors with theirs; never a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = command(*args, **kwargs) or 0
+            sys.stdout.flush()
+        except HubbubError as error:
+            complain(sentence(error))
+            code = exit_code(error)
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        except BrokenPipeError:
+            # Whoever read us has enough (`hubbub listen | head`); nothing is left to flush to.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        raise typer.Exit(code)
+
+    return run
+
+
+def run_async(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on an event loop of its own, uvloop's where there is one."""
+    try:
+        from uvloop import new_event_loop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        new_event_loop = asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(main)
+
+
+def complain(text: str) -> None:
+    """Print one line to standard error."""
+    print(f"hubbub: {printable(text)}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Escape what could move the cursor of a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def exit_code(error: HubbubError) -> int:
+    """Return the exit code of an error; what is malformed was our own caller's, hence usage."""
+    return WRONG_USAGE if isinstance(error, Malformed) else error.exit_code
+
+
+def sentence(error: HubbubError) -> str:
+    """Say what went wrong and what to do next."""
+    detail = error.detail.rstrip(".")
+    status = error.status if error.kind == "refused" else 0
+    if error.exit_code == UNREACHABLE:
+        return f"{detail}; start it with hubbub serve, or name another by --url or HUBBUB_URL"
+    if status == 401:  # noqa: PLR2004
+        return f"the server refused: {detail}; pass a token by --token or HUBBUB_TOKEN"
+    if status:
+        return f"the server refused ({status} {error.title}): {detail}"
+    return detail

@@ -1,0 +1,120 @@
+"""`hubbub serve`: run a gateway until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import socket
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hubbub.cli.options import Config, load_settings
+from hubbub.cli.outcome import reported, run_async
+from hubbub.core.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from hubbub.hub import Hub
+    from hubbub.settings import Settings
+
+
+@reported
+def serve(
+    *,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; default 8080, 0 takes a free one.", min=0)
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder to keep events in; default data.", metavar="DIR")
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(help="URL of the store: sqlite:///path/to.db, memory:", metavar="URL"),
+    ] = None,
+    config: Config = None,
+    workers: Annotated[int, typer.Option(help="Processes; a data folder has one.", min=1)] = 1,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Let the network in although there are no keys.")
+    ] = False,
+) -> int:
+    """Run a gateway.
+
+    SIGTERM or SIGINT stops it in order, a second one at once.
+    """
+    if workers > 1:
+        raise Misconfigured(
+            "one process serves one data folder, because the log has one writer: leave out --workers"
+        )
+    if data is not None and store is not None:
+        raise Misconfigured("--data and --store both say where events are kept: give one of them")
+    if data is not None:
+        store = f"sqlite:{data.absolute() / 'hubbub.db'}"
+    flags = {"server.host": host, "server.port": port, "log.store": store}
+    settings = load_settings(config, flags).settings
+    _check_exposure(settings, insecure=insecure)
+
+    from hubbub.observe.logs import configure  # noqa: PLC0415
+
+    configure(settings.observe)
+    return run_async(_serve(settings))
+
+
+def _check_exposure(settings: Settings, *, insecure: bool) -> None:
+    """Refuse to let the network into a gateway that everybody may do everything with."""
+    from hubbub.web.auth.origins import is_loopback  # noqa: PLC0415
+
+    server = settings.server
+    if insecure or server.uds or not settings.auth.is_open or is_loopback(server.host):
+        return
+    raise Misconfigured(
+        f"everybody who reaches {server.host or 'this machine'} could do everything: make a key"
+        " with hubbub token and put it into the settings, or say --insecure"
+    )
+
+
+async def _serve(settings: Settings) -> int:
+    from hubbub.hub import Hub  # noqa: PLC0415
+    from hubbub.web.server import Server  # noqa: PLC0415
+    from hubbub.web.server.listeners import bind  # noqa: PLC0415
+
+    async with Hub(settings) as hub:
+        sockets = bind(settings.server)
+        for listening in sockets:  # who reads the lines below may connect at once
+            listening.listen(settings.server.backlog)
+        print("\n".join(_greeting(settings, hub, sockets)), flush=True)
+        return await Server(hub.asgi, settings.server).serve(sockets)
+
+
+def _greeting(settings: Settings, hub: Hub, sockets: list[socket.socket]) -> list[str]:
+    url = settings.web.public_url.rstrip("/") or _url(settings, sockets)
+    auth = settings.auth
+    kept = hub.log.head + 1 - hub.log.tail
+    bearer = "" if auth.is_open else ' -H "Authorization: Bearer $HUBBUB_TOKEN"'
+    if auth.is_open:
+        who = "open to everybody who can reach it; hubbub token makes the first key"
+    else:
+        who = "by token" + ("" if auth.anonymous is None else ", and without one as auth.anonymous")
+    return [
+        f"hubbub {version('hubbub')} on {url}/",
+        f"  store   {_without_password(settings.log.store)}, {kept} events",
+        f"  access  {who}",
+        f"  listen  curl -N {url}/topics/hello -H 'Accept: text/event-stream'{bearer}",
+        f"  publish curl {url}/topics/hello --json '\"world\"'{bearer}",
+    ]
+
+
+def _url(settings: Settings, sockets: list[socket.socket]) -> str:
+    name: Any = sockets[0].getsockname()
+    if isinstance(name, str):
+        return "http://localhost"
+    host = settings.server.host or "localhost"
+    return f"http://[{host}]:{name[1]}" if ":" in host else f"http://{host}:{name[1]}"
+
+
+def _without_password(store: str) -> str:
+    from hubbub.settings.show import hide_password  # noqa: PLC0415
+
+    return hide_password(store)

@@ -1,0 +1,191 @@
+"""READ FIRST: the gateway as one object. Opens the log, starts sources and streams, stops them in order.
+
+    publisher ──> log ──> streams           everything else is a view of these three
+
+An event comes in through `sources/publish.py` (over HTTP, a WebSocket or `Hub.publish`), is appended
+to the log (`log/`), and once that is durable the log tells its listeners: `streams/fanout.py` hands
+it to whoever is live. Whoever is not live reads the log. `web/` is the face of all this for HTTP.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+import uuid_utils
+
+from hubbub.client.event import Event
+from hubbub.core.attributes import Value
+from hubbub.core.clock import Clock, SystemClock
+from hubbub.core.errors import Misconfigured
+from hubbub.core.event import Published
+from hubbub.core.filters import compile_sql
+from hubbub.core.grants import EVERYONE
+from hubbub.core.selection import Filter, Selection
+from hubbub.core.start import Last, Start, parse_since
+from hubbub.core.topic import check_pattern, check_topic
+from hubbub.log import Tail, open_log
+from hubbub.observe.metrics import Metrics, Reader
+from hubbub.settings import Settings
+from hubbub.sources.publish import Publisher
+from hubbub.streams import Streams
+from hubbub.streams.history import History
+from hubbub.web.auth import Authenticator
+from hubbub.wire.cloudevents import DEFAULT_TYPE, Defaults, from_attributes
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+
+def new_id() -> str:
+    """Make an event id: UUIDv7 (RFC 9562), which sorts by time."""
+    return str(uuid_utils.uuid7())
+
+
+class Hub:
+    """One gateway, in this process.
+
+    `settings` are those of the server; `store` alone names where events are kept: `memory:` (the
+    default in process) or `sqlite:///path/to/hubbub.db`. Use it as `async with hub:`, or hand
+    `hub.lifespan` to the application that it is mounted in.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        store: str | None = None,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        settings = settings or Settings(log=msgspec.structs.replace(Settings().log, store="memory:"))
+        if store is not None:
+            settings = msgspec.structs.replace(
+                settings, log=msgspec.structs.replace(settings.log, store=store)
+            )
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.authenticator = Authenticator(settings.auth, self.clock)
+        self._rng = rng or random.SystemRandom()
+        self._open: AsyncExitStack | None = None
+        self._asgi: ASGIApp | None = None
+
+    log: Tail
+    publisher: Publisher
+    streams: Streams
+    history: History
+
+    @property
+    def asgi(self) -> ASGIApp:
+        """The gateway as an ASGI application: serve it, or mount it in another one."""
+        if self._asgi is None:
+            from hubbub.web.app import create_app  # noqa: PLC0415  the face is not needed in process
+
+            self._asgi = create_app(self)
+        return self._asgi
+
+    async def start(self) -> None:
+        """Open the log and begin to serve. Raises `Misconfigured` or `Corrupt`."""
+        if self._open is not None:
+            raise Misconfigured("this hub is running already; make another Hub for another log")
+        async with AsyncExitStack() as stack:
+            self.log = await open_log(self.settings.log, clock=self.clock, entropy=os.urandom)
+            stack.push_async_callback(self.log.close)
+            self.history = History(self.log)
+            self.streams = Streams(self.log, self.settings.streams, self.clock, self._rng)
+            stack.push_async_callback(self.streams.stop)
+            await self.streams.start()
+            self.publisher = Publisher(
+                self.log, self.streams.ephemeral, self.settings.publish, self.clock, new_id
+            )
+            await self.authenticator.start()
+            stack.push_async_callback(self.authenticator.stop)
+            self._metrics = Metrics(self._readers())
+            self._open = stack.pop_all()
+
+    async def stop(self) -> None:
+        """Let go of streams, then finish what is being appended and close the log."""
+        if self._open is not None:
+            stack, self._open = self._open, None
+            await stack.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
+        """Run with an application: `FastAPI(lifespan=hub.lifespan)`."""
+        async with self:
+            yield
+
+    def metrics(self, accept: str = "") -> tuple[str, bytes]:
+        """Return the metrics as (media type, body), in the text form that `accept` asks for."""
+        return self._metrics.render(accept)
+
+    async def publish(  # noqa: PLR0913  an event has that many attributes
+        self,
+        topic: str,
+        data: Any = None,
+        *,
+        type: str = DEFAULT_TYPE,  # noqa: A002
+        id: str | None = None,  # noqa: A002
+        source: str | None = None,
+        subject: str | None = None,
+        time: str | None = None,
+        content_type: str | None = None,
+        extensions: Mapping[str, Value] | None = None,
+        ephemeral: bool = False,
+    ) -> Published:
+        """Publish an event; durable when it returns, as far as the store is.
+
+        `data` of bytes is sent as it is, with `content_type`; anything else as JSON; None is no
+        data. Raises `InvalidTopic`, `InvalidEvent`, `TooLarge` or `Unavailable`.
+        """
+        given: dict[str, Value] = dict(extensions or {})
+        optional = {"id": id, "source": source, "subject": subject, "time": time}
+        given |= {name: value for name, value in optional.items() if value is not None}
+        body = data if isinstance(data, bytes) or data is None else msgspec.json.encode(data)
+        if body is not None:
+            default = "application/octet-stream" if body is data else "application/json"
+            given["datacontenttype"] = content_type or default
+        event = from_attributes(given, check_topic(topic), body, Defaults(new_id, type))
+        (published,) = await self.publisher.publish([event], EVERYONE, ephemeral=ephemeral)
+        return published
+
+    async def listen(
+        self,
+        *patterns: str,
+        since: str = "latest",
+        last: int | None = None,
+        filter: str | None = None,  # noqa: A002
+        types: Iterable[str] = (),
+    ) -> AsyncIterator[Event]:
+        """Follow topics; no pattern means all of them.
+
+        Raises `InvalidTopic`, `InvalidPosition`, `InvalidFilter`, and `Gap` where events are gone.
+        """
+        wanted = None if filter is None else Filter(filter, compile_sql(filter))
+        selection = Selection.of(map(check_pattern, patterns or ("**",)), types, wanted)
+        start: Start = parse_since(since, self.clock.now()) if last is None else Last(last)
+        async for record in self.streams.listen(selection, start):
+            yield Event(record.json)
+
+    def _readers(self) -> dict[str, Reader]:
+        """Name what the metrics are read from; nothing is counted twice for them."""
+        log, streams = self.log, self.streams
+        return {
+            "hubbub_streams_open": lambda: streams.open,
+            "hubbub_streams_slow": lambda: streams.stalled,
+            "hubbub_deliveries_total": lambda: streams.fanout.delivered,
+            "hubbub_log_head_offset": lambda: log.head,
+            "hubbub_log_tail_offset": lambda: log.tail,
+            "hubbub_log_writable": lambda: log.health().ok,
+        }

@@ -1,0 +1,1 @@
+"""What tests of hubbub, and of things built on it, can use."""
