@@ -112,8 +112,6 @@ class Socket:
         return [int(e["position"].rpartition("-")[2]) if "position" in e else 0 for e in events]
 
 
-
-
 class Exchange:
     """An HTTP exchange that stays open, as the application sees it; the test plays the client."""
 

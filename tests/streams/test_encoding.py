@@ -19,7 +19,9 @@ def record(data: bytes | None, content_type: str | None, offset: int = 7) -> Rec
     given = {"id": "1", "type": "t"}
     if content_type is not None:
         given["datacontenttype"] = content_type
-    event = cloudevents.from_attributes(given, "a/b", data, cloudevents.Defaults(lambda: "never", "x"))
+    event = cloudevents.from_attributes(
+        given, "a/b", data, cloudevents.Defaults(lambda: "never", "x")
+    )
     body = record_json(event.json, event.recorded, f"{EPOCH}-{offset}", 0) if offset else event.json
     return Record(offset, "a/b", "t", 0, body)
 

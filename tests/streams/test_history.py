@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import chain
 
 import pytest
@@ -191,6 +192,59 @@ async def test_one_page_looks_at_a_bounded_number_of_records(
     only_b = Selection.of(["b"])
     assert await past.walk(5, selection=only_b) == [[2], [], [6], []]
     assert await past.walk(5, selection=only_b, newest_first=True) == [[6], [], [2], []]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_a_page_ends_after_so_many_bytes(
+    monkeypatch: pytest.MonkeyPatch, newest_first: bool
+) -> None:
+    past = Past()
+    await past.add(*"abcdefghij")
+    size = len((await past.log.read(0, 1, EVERYTHING)).records[0].json)
+    monkeypatch.setattr(history, "MAX_BYTES", 3 * size - 1)
+    pages = await past.walk(10, newest_first=newest_first)
+    assert [len(page) for page in pages] == [3, 3, 3, 1]
+    wanted = list(range(1, 11))
+    assert [*chain(*pages)] == (wanted[::-1] if newest_first else wanted)
+
+
+async def test_large_records_are_read_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+
+    class Watched(MemoryLog):
+        async def read(self, after: int, limit: int, selection: Selection) -> Page:
+            steps.append(limit)
+            return await super().read(after, limit, selection)
+
+    past = Past()
+    past.log = Watched(LogOptions(), clock=past.clock, entropy=bytes)
+    past.history = History(past.log)
+    await past.add(*["a"] * 200)
+    size = len((await past.log.read(0, 1, EVERYTHING)).records[0].json)
+    monkeypatch.setattr(history, "MAX_BYTES", 70 * size)
+    steps.clear()
+    records, _ = await past.history.page(EVERYTHING, EARLIEST, limit=1000)
+    assert 70 <= len(records) <= 72
+    assert max(steps) <= 64
+
+
+async def test_others_get_their_turn_while_a_page_is_looked_for() -> None:
+    past = Past()
+    await past.add(*["a"] * 10)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hubbub.log.memory.LOOK", 1)
+        await past.walk(5, selection=Selection.of(["b"]))
+    task.cancel()
+    assert turns >= 9
 
 
 TOPICS = st.lists(st.sampled_from("abc"), max_size=30)

@@ -202,7 +202,9 @@ def test_every_subscription_gets_all_it_asked_for_and_nothing_comes_twice(data) 
             socket.say(op="subscribe", ref="last", topics=["never"])
             await socket.answer("live", "last")
             expected = {
-                n for n, t in enumerate(topics, 1) if any(matches(p, t) and n > s for p, s in wanted)
+                n
+                for n, t in enumerate(topics, 1)
+                if any(matches(p, t) and n > s for p, s in wanted)
             }
             await socket.until(lambda: len(socket.offsets) >= len(expected))
             assert sorted(socket.offsets) == sorted(expected)

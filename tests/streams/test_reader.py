@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubbub.core.selection import EVERYTHING, Selection
-from hubbub.streams.encoding import LOCAL
-
 from hubbub.core.clock import SystemClock
+from hubbub.core.selection import EVERYTHING, Selection
 from hubbub.streams import StreamOptions, Streams
+from hubbub.streams.encoding import LOCAL
 
 from .conftest import Connection, event, keep_newest, new_log
 

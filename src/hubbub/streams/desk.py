@@ -34,7 +34,7 @@ class Desk:
     def __init__(self, log: RecentLog, options: StreamOptions, clock: Clock, rng: Random) -> None:
         self.options = options
         self.log = log
-        self.fanout = Fanout(log.head)
+        self.fanout = Fanout(log.head, options.slice_bytes)
         self.open: dict[str, int] = {"sse": 0, "websocket": 0, "multiplexed": 0, "local": 0}
         """Connections by kind, for the metrics."""
         self._clock = clock

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hubbub.core.event import Record
@@ -52,7 +52,7 @@ class Group:
 class Fanout:
     """Everybody who is live, and how far they are: they are all at `offset`."""
 
-    def __init__(self, head: int) -> None:
+    def __init__(self, head: int, slice_bytes: int) -> None:
         self.offset = head
         """Every live reader was given what it selects up to here."""
         self.delivered: Counter[str] = Counter()
@@ -61,6 +61,7 @@ class Fanout:
         self._index: TopicIndex[Group] = TopicIndex()
         self._pending: list[Record] = []
         self._scheduled = False
+        self._slice_bytes = slice_bytes
 
     def committed(self, records: Sequence[Record]) -> None:
         """Take new records, in order: a listener of the log. Ephemeral ones have offset 0."""
@@ -94,8 +95,10 @@ class Fanout:
         """Hand on what has committed since the last time."""
         self._scheduled = False
         records, self._pending = self._pending, []
-        if not records:
-            return
+        for some in slices(records, self._slice_bytes):
+            self._hand_on(some)
+
+    def _hand_on(self, records: list[Record]) -> None:
         wanted: dict[Group, list[Record]] = {}
         match = self._index.match
         for record in records:
@@ -114,29 +117,23 @@ class Fanout:
                 write(data)
 
 
+def slices(records: Sequence[Record], slice_bytes: int) -> Iterator[list[Record]]:
+    """Cut records into runs of about `slice_bytes`: what a reader that stops taking is left with."""
+    some: list[Record] = []
+    size = 0
+    for record in records:
+        some.append(record)
+        size += len(record.json)
+        if size >= slice_bytes:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
 def _piece(pieces: dict[tuple[Encoding, int], Any], encoding: Encoding, record: Record) -> Any:
     key = encoding, id(record)
     piece = pieces.get(key)
     if piece is None:
         piece = pieces[key] = encoding.piece(record)
     return piece
-
-
-def pieces_in_slices(
-    encoding: Encoding, records: Iterable[Record], slice_bytes: int
-) -> Iterable[tuple[int, int, Any]]:
-    """Encode records for one write after the other of about `slice_bytes`.
-
-    Gives (offset of the last record, how many, what to write).
-    """
-    pieces: list[Any] = []
-    size = offset = 0
-    for record in records:
-        pieces.append(encoding.piece(record))
-        size += len(record.json)
-        offset = record.offset
-        if size >= slice_bytes:
-            yield offset, len(pieces), encoding.join(pieces)
-            pieces, size = [], 0
-    if pieces:
-        yield offset, len(pieces), encoding.join(pieces)

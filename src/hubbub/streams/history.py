@@ -2,11 +2,12 @@
 
 A page goes on where the one before ended, whatever was appended in between: its cursor is a
 position, not a count. A page may hold fewer records than asked for, even none, and still have a
-cursor, because one request looks at no more than `MAX_SCAN` records.
+cursor, because one request looks at no more than `MAX_SCAN` records and holds about `MAX_BYTES`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from hubbub.core.contracts import Log
@@ -19,6 +20,11 @@ from hubbub.core.start import After, Start
 
 MAX_SCAN: Final = 50_000
 """Records that one page looks at: a filter that selects next to nothing must not hold a request."""
+
+MAX_BYTES: Final = 8 * 1024 * 1024
+"""Bytes of records after which a page ends: a thousand events of a mebibyte are no page."""
+
+_STEP: Final = 64  # records of the first read of a page, before it is known how large they are
 
 
 class History:
@@ -69,31 +75,62 @@ class History:
         self, selection: Selection, after: int, limit: int
     ) -> tuple[list[Record], Position | None]:
         log = self._log
-        records: list[Record] = []
+        page = _Page(limit)
         end = after + MAX_SCAN
         while True:
-            page = await log.read(after, limit - len(records), selection)
-            records += page.records
-            after = page.next
+            found = await log.read(after, page.step, selection)
+            after = found.next
+            if page.take(found.records):
+                after = page.records[-1].offset
             if after >= log.head:
-                return records, None
-            if len(records) >= limit or after >= end:
-                return records, position(log, after)
+                return page.records, None
+            if page.is_full or after >= end:
+                return page.records, position(log, after)
+            await asyncio.sleep(0)  # a log in memory never waits by itself
 
     async def _back(
         self, selection: Selection, after: int, before: int, limit: int
     ) -> tuple[list[Record], Position | None]:
         log = self._log
-        records: list[Record] = []
+        page = _Page(limit)
         end = before - MAX_SCAN
-        while before > max(after + 1, log.tail):
-            page = await log.read_back(before, limit - len(records), selection)
-            wanted = [record for record in page.records if record.offset > after]
-            records += wanted
-            before = page.next
-            if len(wanted) < len(page.records):
-                break
-            if len(records) >= limit or before <= end:
-                more = before > max(after + 1, log.tail)
-                return records, position(log, before) if more else None
-        return records, None
+        while before > (last := max(after + 1, log.tail)):
+            found = await log.read_back(before, page.step, selection)
+            before = found.next
+            if page.take([record for record in found.records if record.offset > after]):
+                before = page.records[-1].offset
+            if page.is_full or before <= end:
+                return page.records, position(log, before) if before > last else None
+            await asyncio.sleep(0)
+        return page.records, None
+
+
+class _Page:
+    """Records until there are enough of them."""
+
+    def __init__(self, limit: int) -> None:
+        self.records: list[Record] = []
+        self._limit = limit
+        self._bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.records) >= self._limit or self._bytes >= MAX_BYTES
+
+    @property
+    def step(self) -> int:
+        """How many records to read next, by the size of those that were read."""
+        left = self._limit - len(self.records)
+        if not self.records:
+            return min(left, _STEP)
+        average = self._bytes / len(self.records)
+        return min(left, max(1, int((MAX_BYTES - self._bytes) / average) + 1))
+
+    def take(self, records: list[Record]) -> bool:
+        """Take records until there are enough; tell whether some had to be left."""
+        for record in records:
+            if self.is_full:
+                return True
+            self.records.append(record)
+            self._bytes += len(record.json)
+        return False

@@ -15,7 +15,7 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     page: int = 512
     """Records read at a time while a reader catches up: shared by readers at the same place."""
     slice_bytes: int = 65_536
-    """Bytes written at a time while catching up: one high-water mark, so a slow reader holds one."""
+    """Bytes of events written to a connection at a time: what a slow reader holds beyond its mark."""
     catching_up: int = 64
     """Readers that catch up at the same moment; others wait their turn, and live ones do not wait."""
     max_subscriptions: int = 100

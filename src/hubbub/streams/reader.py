@@ -20,7 +20,7 @@ from hubbub.core.event import Record
 from hubbub.core.position import Position
 from hubbub.core.selection import Selection
 from hubbub.streams.encoding import Encoding
-from hubbub.streams.fanout import Fanout, Group, pieces_in_slices
+from hubbub.streams.fanout import Fanout, Group, slices
 from hubbub.streams.options import StreamOptions
 
 
@@ -194,11 +194,11 @@ class Reader:
         """Write records in order; False if the other side stopped taking them on the way."""
         if self.wants is not None:
             records = list(filter(self.wants, records))
-        fanout, slice_bytes = self._shared.fanout, self._shared.options.slice_bytes
-        for offset, count, data in pieces_in_slices(self.encoding, records, slice_bytes):
+        encoding, shared = self.encoding, self._shared
+        for some in slices(records, shared.options.slice_bytes):
             if not self.writer.is_open or self.is_stalled:
                 return False
-            self.offset = offset
-            fanout.delivered[self.encoding.kind] += count
-            self.writer.write(data)
+            self.offset = some[-1].offset
+            shared.fanout.delivered[encoding.kind] += len(some)
+            self.writer.write(encoding.join([encoding.piece(record) for record in some]))
         return True
