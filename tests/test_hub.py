@@ -12,6 +12,7 @@ from starlette.routing import Mount
 from hubbub import Hub
 from hubbub.client import AsyncClient
 from hubbub.core.errors import Gap, InvalidFilter, InvalidTopic, Misconfigured
+from hubbub.observe.metrics import CATALOGUE
 from hubbub.web.server import ServerOptions, running
 
 pytestmark = pytest.mark.anyio
@@ -120,3 +121,18 @@ async def test_mounted_under_another_framework(mounted, transport) -> None:
         await events.aclose()
         pages = [event.topic async for event in client.history("orders/*")]
         assert pages == ["orders/1", "orders/2"]
+
+
+async def test_every_metric_of_the_catalogue_is_read_from_somewhere() -> None:
+    async with Hub() as hub:
+        await hub.publish("a", 1)
+        await hub.publish("a", 1, ephemeral=True)
+        media_type, body = hub.metrics()
+        text = body.decode()
+        assert media_type.startswith("text/plain")
+        for metric in CATALOGUE:
+            assert f"\n# TYPE {metric.name} {metric.kind}\n" in f"\n{text}", metric.name
+        assert "hubbub_events_appended_total 1.0" in text
+        assert 'hubbub_publishes_total{outcome="ephemeral"} 1.0' in text
+        assert "hubbub_publish_seconds_count 2.0" in text
+        assert "hubbub_log_writable 1.0" in text

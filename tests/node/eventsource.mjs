@@ -3,6 +3,9 @@
 
 import { EventSource } from "eventsource";
 
+process.stdin.resume(); // a wait for the next connection alone does not keep Node.js running
+process.stdin.on("end", () => process.exit());
+
 const [url, token] = process.argv.slice(2);
 const headers = token ? { Authorization: `Bearer ${token}` } : {};
 const source = new EventSource(url, {

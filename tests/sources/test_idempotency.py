@@ -53,10 +53,11 @@ def test_a_request_that_failed_may_be_tried_again_even_changed() -> None:
     assert known.claim("anna", "k", b"other").answer is None
 
 
-def test_release_after_finish_keeps_the_answer() -> None:
+def test_the_first_end_of_a_claim_is_its_end() -> None:
     known = keys()
     claim = known.claim("anna", "k", b"print")
     claim.finish(201, b"body")
+    claim.finish(500, b"other")
     claim.release()
     assert known.claim("anna", "k", b"print").answer == (201, b"body")
 

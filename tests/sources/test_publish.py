@@ -18,7 +18,7 @@ from hubbub.log.memory import MemoryLog
 from hubbub.log.options import LogOptions
 from hubbub.sources import Publisher, PublishOptions
 from hubbub.sources.publish import ROOM
-from hubbub.wire.cloudevents import Address, Defaults, from_http
+from hubbub.wire.cloudevents import MAX_BATCH, Address, Defaults, from_http
 
 ANNA = Principal("anna", Grants(publish=("orders/*",)))
 pytestmark = pytest.mark.anyio
@@ -142,6 +142,42 @@ async def test_what_is_published_is_read_unchanged() -> None:
     assert record.json.startswith(sent.json[:-1])
     assert record.data().content == b"\x00\xff"
     assert json.loads(record.json)["time"] == "2018-04-05t17:31:00.123456789z"
+
+
+async def test_what_happened_is_counted() -> None:
+    seconds: list[float] = []
+    room = Room()
+    publisher = Publisher(
+        room.log,
+        room.heard.append,
+        PublishOptions(),
+        room.clock,
+        lambda: "id",
+        observe=seconds.append,
+    )
+    first = event(id="1", source="/s")
+    await publisher.publish([first, event()], EVERYONE)
+    await publisher.publish([first], EVERYONE)
+    await publisher.publish([first], EVERYONE, ephemeral=True)
+    with pytest.raises(Forbidden):
+        await publisher.publish([event("news")], ANNA)
+    await room.log.close()
+    with pytest.raises(Unavailable):
+        await publisher.publish([event()], EVERYONE)
+    assert publisher.outcomes == {
+        "created": 1,
+        "duplicate": 1,
+        "ephemeral": 1,
+        "refused": 1,
+        "unavailable": 1,
+    }
+    assert publisher.appended == 2
+    assert publisher.appended_bytes == len(first.json) + len(event().json)
+    assert seconds == [0, 0, 0]
+
+
+async def test_one_call_is_bounded_in_number() -> None:
+    await Room().refused(TooLarge, [event()] * (MAX_BATCH + 1))
 
 
 async def test_nothing_is_nothing() -> None:

@@ -48,7 +48,7 @@ class Impatient:
         await self.app(scope, hang_up, send)
 
 
-@schemathesis.serializer("application/x-ndjson")
+@schemathesis.serializer("application/x-ndjson", "*/*")
 def lines(_context: Any, value: Any) -> bytes:
     return str(value).encode("utf-8", "surrogatepass")
 

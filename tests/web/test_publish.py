@@ -353,6 +353,17 @@ async def test_other_formats_of_events(client: Client, kind: str) -> None:
     assert CE in document["detail"]
 
 
+async def test_a_large_request_is_parsed_beside_the_loop(gateway: Gateway, client: Client) -> None:
+    lines = b"".join(b'{"n":%d,"x":"%b"}\n' % (n, b"x" * 500) for n in range(1000))
+    first = await client.post("/topics/a", lines, NDJSON, idempotency_key="k")
+    assert first.status == 201
+    offsets = [int(event["position"].rpartition("-")[2]) for event in first.json()["events"]]
+    assert offsets == list(range(1, 1001))
+    document = problem(await client.post("/topics/a", lines + b"{", NDJSON), 400, "invalid-event")
+    assert document["errors"][0]["pointer"] == "/1000"
+    assert gateway.log.head == 1000
+
+
 # 401, 403
 
 TOKEN = "hk_" + "a" * 43
@@ -477,6 +488,22 @@ async def test_a_key_survives_a_crash_between_commit_and_answer(
 async def test_bad_keys(gateway: Gateway, client: Client, key: str) -> None:
     problem(await client.post("/topics/a", 1, idempotency_key=key), 400, "malformed")
     assert gateway.log.head == 0
+
+
+async def test_every_request_is_counted_once(gateway: Gateway, client: Client) -> None:
+    await client.post("/topics/a", EVENT, CE)
+    await client.post("/topics/a", EVENT, CE)
+    await client.post("/topics/a?ephemeral=true", 1)
+    for path, body in (("/topics/*", b"1"), ("/topics/a", b"{"), ("/events", b"1")):
+        await client.post(path, body)
+    await client.post("/topics/a", 1, content_encoding="gzip")
+    assert gateway.publisher.outcomes == {
+        "created": 1,
+        "duplicate": 1,
+        "ephemeral": 1,
+        "refused": 4,
+        "unavailable": 0,
+    }
 
 
 # 429, 503, and what is not answered

@@ -172,6 +172,14 @@ async def test_an_event_that_is_refused(gateway: Gateway, session: Session) -> N
     assert gateway.log.head == 0
 
 
+async def test_refusals_are_counted(gateway: Gateway, session: Session) -> None:
+    with pytest.raises(Malformed):
+        await session.publish_event(b"{", "a")
+    with pytest.raises(InvalidTopic):
+        await session.publish_data("a/*", b"1")
+    assert gateway.publisher.outcomes["refused"] == 2
+
+
 async def test_rights_to_publish(gateway: Gateway) -> None:
     session = Session(gateway, Principal("anna", Grants(("orders/*",))))
     await session.publish_data("orders/1", b"1")

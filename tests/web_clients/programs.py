@@ -43,6 +43,16 @@ class Program:
             pass
         return said
 
+    async def rest(self) -> str:
+        """Return all else that it prints until it ends."""
+        assert self._process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            return (await self._process.stdout.read()).decode()
+
+    async def exit_code(self) -> int:
+        """Wait for its end."""
+        return await self._process.wait()
+
     async def send(self, what: dict[str, Any]) -> None:
         """Write a line of JSON to its input."""
         assert self._process.stdin is not None
@@ -84,7 +94,9 @@ def node_program(name: str) -> list[str | Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
         if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
             command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
-            found = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=50)
+            found = subprocess.run(
+                command, check=False, cwd=NODE, capture_output=True, text=True, timeout=50
+            )
             if found.returncode:
                 pytest.skip(f"npm could not install the packages: {found.stderr[-300:]}")
             stamp.write_text(wanted, encoding="utf-8")

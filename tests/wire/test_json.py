@@ -87,7 +87,9 @@ def nested(depth: int, filler: bytes) -> bytes:
     return b"[" + filler + b"[" * (depth - 1) + b"]" * (depth - 1) + b"]"
 
 
-@pytest.mark.parametrize("filler", [b'"[\\"[",' * 200, b"[[[]]]," * 100, b'{"[":"]"},' * 200])
+@pytest.mark.parametrize(
+    "filler", [b'"[\\\\",' * 201, b'"[\\"[",' * 201, b"[[[]]]," * 100, b'{"[":"]"},' * 200]
+)
 def test_depth_is_counted_outside_strings_only(filler: bytes) -> None:
     json.check(nested(128, filler))
     with pytest.raises(Malformed, match="128"):

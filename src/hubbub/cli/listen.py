@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hubbub.cli.options import DEFAULT_URL, Token, Url
-from hubbub.cli.outcome import complain, printable, reported, run_async
+from hubbub.cli.outcome import (
+    complain,
+    first_of,
+    output_closed,
+    printable,
+    reported,
+    run_async,
+)
 
 if TYPE_CHECKING:
-    from hubbub.client import Event, Gap
+    from hubbub.client import Event, Gap, Listener
 
 _UNPRINTABLE = re.compile(r"[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
@@ -22,7 +29,7 @@ _UNPRINTABLE = re.compile(r"[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u20
 def listen(
     patterns: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATTERN...", help="Topics such as orders/*; none means all."),
+        typer.Argument(metavar="PATTERN", help="Topics such as orders/*; none means all."),
     ] = None,
     *,
     since: Annotated[
@@ -50,8 +57,12 @@ def listen(
     missed. Ctrl-C ends it.
     """
     wanted = {"since": since, "last": last, "filter": filter, "types": tuple(kinds or ())}
-    logging.getLogger("hubbub.client").addHandler(_Complaints())
-    run_async(_listen(url, token, tuple(patterns or ()), wanted, json=json))
+    log, handler = logging.getLogger("hubbub.client"), _Complaints()
+    log.addHandler(handler)
+    try:
+        run_async(_listen(url, token, tuple(patterns or ()), wanted, json=json))
+    finally:
+        log.removeHandler(handler)
 
 
 async def _listen(
@@ -61,22 +72,27 @@ async def _listen(
 
     show = _json_line if json else _line
     escape = sys.stdout.isatty()
-    async with AsyncClient(url, token=token) as client, closed_output() as closed:
-        events = client.listen(*patterns, **wanted, on_gap=_tell_gap)
-        closed.add_done_callback(lambda _: asyncio.ensure_future(events.aclose()))
+
+    async def print_all(events: Listener) -> None:
         async for event in events:
             print(show(event, escape), flush=True)
+
+    async with AsyncClient(url, token=token) as client:
+        events = client.listen(*patterns, **wanted, on_gap=_tell_gap)
+        await first_of(print_all(events), output_closed())
 
 
 def _line(event: Event, _escape: object) -> str:
     """Show an event for people: one line, nothing in it that moves a cursor."""
+    from hubbub.core.attributes import is_json  # noqa: PLC0415
     from hubbub.core.event import payload  # noqa: PLC0415
     from hubbub.wire.json import one_line  # noqa: PLC0415
 
     recorded = str(event.extensions.get("recordedtime", "-"))
-    content = payload(event.json, stored=event.position is not None).content or b""
+    data = payload(event.json, stored=event.position is not None)
+    content = data.content or b""
     try:
-        shown = one_line(content).decode()
+        shown = (one_line(content) if is_json(data.content_type or "") else content).decode()
     except UnicodeDecodeError:
         shown = f"<{len(content)} bytes>"
     return printable(f"{recorded} {event.topic} {event.type} {shown}".rstrip())

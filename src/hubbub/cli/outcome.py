@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import select
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, ParamSpec, TypeVar
@@ -17,6 +18,9 @@ REFUSED: Final = 1
 WRONG_USAGE: Final = 2
 UNREACHABLE: Final = 3
 INTERRUPTED: Final = 130
+
+LOOK_INTERVAL: Final = 0.5
+"""Seconds between two looks whether our output is still read."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,6 +56,27 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
         new_event_loop = asyncio.new_event_loop
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(main)
+
+
+async def first_of(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run coroutines until the first of them ends, then cancel the others."""
+    tasks = [asyncio.create_task(one) for one in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def output_closed() -> None:
+    """Wait until nobody reads our standard output any more, as after `hubbub listen | head`."""
+    watched = select.poll()
+    watched.register(sys.stdout.fileno(), 0)  # that the other end is gone is told unasked
+    while not watched.poll(0):  # noqa: ASYNC110 - a reader on the loop would make it non-blocking
+        await asyncio.sleep(LOOK_INTERVAL)
 
 
 def complain(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -89,29 +89,31 @@ async def _serve(settings: Settings) -> int:
 
 
 def _greeting(settings: Settings, hub: Hub, sockets: list[socket.socket]) -> list[str]:
+    """Say where it is, what it keeps, who may come, and two lines to try it with."""
+    auth, uds = settings.auth, settings.server.uds
     url = settings.web.public_url.rstrip("/") or _url(settings, sockets)
-    auth = settings.auth
     kept = hub.log.head + 1 - hub.log.tail
+    curl = f"curl --unix-socket {uds}" if uds else "curl"
     bearer = "" if auth.is_open else ' -H "Authorization: Bearer $HUBBUB_TOKEN"'
     if auth.is_open:
         who = "open to everybody who can reach it; hubbub token makes the first key"
     else:
         who = "by token" + ("" if auth.anonymous is None else ", and without one as auth.anonymous")
     return [
-        f"hubbub {version('hubbub')} on {url}/",
+        f"hubbub {version('hubbub')} on {uds or url + '/'}",
         f"  store   {_without_password(settings.log.store)}, {kept} events",
         f"  access  {who}",
-        f"  listen  curl -N {url}/topics/hello -H 'Accept: text/event-stream'{bearer}",
-        f"  publish curl {url}/topics/hello --json '\"world\"'{bearer}",
+        f"  listen  {curl} -N {url}/topics/hello -H 'Accept: text/event-stream'{bearer}",
+        f"  publish {curl} {url}/topics/hello --json '\"world\"'{bearer}",
     ]
 
 
 def _url(settings: Settings, sockets: list[socket.socket]) -> str:
-    name: Any = sockets[0].getsockname()
-    if isinstance(name, str):
+    if settings.server.uds:
         return "http://localhost"
-    host = settings.server.host or "localhost"
-    return f"http://[{host}]:{name[1]}" if ":" in host else f"http://{host}:{name[1]}"
+    host: str = settings.server.host or "localhost"
+    port: int = sockets[0].getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _without_password(store: str) -> str:

@@ -107,6 +107,8 @@ class AsyncClient:
         return f"AsyncClient({str(self._address)!r}, transport={self._transport!r})"
 
     async def __aenter__(self) -> Self:
+        if self._open is not None:
+            raise Misconfigured("this client is open already: make another one")
         headers = {"User-Agent": "hubbub-client"}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -178,8 +180,9 @@ class AsyncClient:
     ) -> Published:
         """Publish a CloudEvent made elsewhere: a mapping, its JSON, or a received `Event`.
 
-        It goes to `topic` if that is given, else to the topic that it names itself. A mapping needs `source` and `type`;
-        bytes as `data` become `data_base64`. Raises as `publish` does.
+        It goes to `topic` if that is given, else to the topic that it names itself. A mapping
+        needs `source` and `type`; bytes as its `data` become `data_base64`. Raises as `publish`
+        does.
         """
         body = outgoing.structured(event, self._new_id())
         path = _path(topic)
@@ -223,16 +226,17 @@ class AsyncClient:
         limit: int | None = None,
         order: Order = "asc",
         filter: str | None = None,  # noqa: A002
-        types: Iterable[str] = (),
+        types: str | Iterable[str] = (),
         on_gap: OnGap | None = None,
     ) -> History:
         """Iterate over past events under any of the patterns; no pattern means all topics.
 
         `since` is `earliest`, a position (exclusive), an RFC 3339 time or an age such as `2h`;
-        `last` begins with the newest so many instead; `limit` is how many to give at most. Pages
-        are fetched as they are needed. Raises `InvalidTopic`; for iterating see `History`.
+        `last` begins with the newest so many instead; `limit` is how many to give at most; `order`
+        is `asc` or `desc`. `types` and `filter` (CloudEvents SQL) say which events. Pages are
+        fetched as they are needed. Raises `InvalidTopic`; for iterating see `History`.
         """
-        wanted = Wanted(patterns, since, last, filter, tuple(types))
+        wanted = Wanted(patterns, since, last, filter, _types(types))
         return History(self._caller, wanted, limit, order, on_gap)
 
     def listen(
@@ -241,16 +245,16 @@ class AsyncClient:
         since: str | None = None,
         last: int | None = None,
         filter: str | None = None,  # noqa: A002
-        types: Iterable[str] = (),
+        types: str | Iterable[str] = (),
         on_gap: OnGap | None = None,
     ) -> Listener:
         """Iterate over events as they come, from now on unless `since` or `last` say otherwise.
 
-        The connection is opened by the first wait or by `async with`. Events that are gone before
+        The arguments are those of `history`. The connection is opened by the first wait or by `async with`. Events that are gone before
         they could be read raise `Gap`, or are told to `on_gap`. Raises `InvalidTopic`; for
         iterating see `Listener`.
         """
-        wanted = Wanted(patterns, since, last, filter, tuple(types))
+        wanted = Wanted(patterns, since, last, filter, _types(types))
         connect = _CONNECT[self._transport]
         listener = Listener(self._caller, connect, wanted, on_gap, self._abandon)
         self._listeners.add(listener)
@@ -303,6 +307,10 @@ class AsyncClient:
             answer = await self._caller.ask(Request("POST", path, (), headers, body))
             published += _decode(answer.body, _Events).events
         return published
+
+
+def _types(types: str | Iterable[str]) -> tuple[str, ...]:
+    return (types,) if isinstance(types, str) else tuple(types)
 
 
 def _path(topic: str | None) -> str:

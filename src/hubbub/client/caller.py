@@ -7,6 +7,7 @@ followed: a token goes to the server that it was given for and nowhere else.
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from types import MappingProxyType
@@ -30,6 +31,12 @@ MAX_PROBLEM_BYTES = 65_536
 
 MAX_MESSAGE_BYTES = 16 * 2**20
 """Largest WebSocket message: the bound of an event, as for Server-Sent Events."""
+
+LARGE = 2**20
+"""Bytes of a body above which it is sent in pieces: from here on aiohttp warns."""
+
+HANDSHAKE: Final = b'{"detail":"the WebSocket was refused; hubbub doctor tells why"}'
+"""In place of the reason, which aiohttp does not keep."""
 
 _SUCCESS: Final = range(200, 300)
 
@@ -133,7 +140,7 @@ class Caller:
             request.method,
             self.address.url(request.path, request.query),
             headers=request.headers,
-            data=request.body,
+            data=_payload(request.body),
             skip_auto_headers=("Content-Type",),
             allow_redirects=False,
         )
@@ -150,7 +157,9 @@ class Caller:
             async with asyncio.timeout(self.around.timeout):
                 return await work
         except aiohttp.WSServerHandshakeError as error:
-            answered = refusal(error.status, error.headers or {}, b"", self.around.clock.now())
+            answered = refusal(
+                error.status, error.headers or {}, HANDSHAKE, self.around.clock.now()
+            )
         except aiohttp.ClientResponseError as error:
             answered = Unexpected(f"{to} does not answer in HTTP: {error.message}")
         except (aiohttp.ClientSSLError, aiohttp.InvalidURL) as error:
@@ -168,6 +177,11 @@ class Caller:
                 raise
             raise Unreachable("this client was closed meanwhile", for_good=True) from error
         raise answered  # out here: the errors of answers hold the request, and with it the token
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """Have large bodies sent in pieces: in one go they would hold up the event loop."""
+    return io.BytesIO(body) if body is not None and len(body) > LARGE else body
 
 
 def _next_query(response: aiohttp.ClientResponse) -> str | None:

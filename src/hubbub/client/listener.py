@@ -26,7 +26,8 @@ class Listener(Items):
 
     Raises `Refused` when the server says no, `Unreachable` if it could not be reached at all at
     first (once it was, coming back is tried for ever and logged), `Gap` where events were lost
-    unless `on_gap` takes it, `TooLarge` for an event over the bound. After any of these the iterator can be asked again and goes on.
+    unless `on_gap` takes it, `TooLarge` for an event over the bound. After any of these the
+    iterator can be asked again and goes on.
     """
 
     def __init__(

@@ -27,6 +27,7 @@ class SseConnection:
         self.position = position
         self.retry: float | None = None
         self.begun = False
+        self._heard = position is None
         self._response = response
         self._parser = Parser(last_event_id=position or "")
 
@@ -43,7 +44,10 @@ class SseConnection:
             raise Unreachable("the server ended the stream")
         items = [item for event in self._parser.feed(data) if (item := _item(event)) is not None]
         self.begun = True
-        self.position = self._parser.last_event_id or self.position
+        self._heard = self._heard or bool(items)
+        if self._heard:
+            # Where we resume, a gap may follow the first id: until it came, our own position rules.
+            self.position = self._parser.last_event_id or self.position
         if self._parser.retry is not None:
             self.retry = self._parser.retry / 1000
         return items

@@ -35,11 +35,11 @@ _FORBIDDEN = re.compile(
     )
     + "]"
 )
-_URI_REFERENCE = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
+_URI_REFERENCE = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]++|%[0-9A-Fa-f]{2})++")
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:.")
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_MEDIA_TYPE = re.compile(
-    rf'{_TOKEN}/{_TOKEN}(?:[ \t]*;[ \t]*(?:{_TOKEN}=(?:{_TOKEN}|"(?:[^"\\]|\\.)*"))?)*'
+_MEDIA_TYPE = re.compile(  # possessive, so that white space is never tried in two ways
+    rf'{_TOKEN}/{_TOKEN}(?:[ \t]*+;[ \t]*+(?:{_TOKEN}=(?:{_TOKEN}|"(?:[^"\\]|\\.)*+"))?+)*+'
 )
 _TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?"
@@ -49,6 +49,8 @@ _TIME = re.compile(
 
 def check_name(name: str) -> None:
     """Raise `InvalidEvent` unless `name` may name a context attribute."""
+    if name in _RULES:
+        return
     if not _NAME.fullmatch(name) or name in ("data", "data_base64"):
         raise InvalidEvent(
             f"an attribute name has lower-case letters and digits only, not {name[:40]!r}",

@@ -80,8 +80,8 @@ async def _spawn(port: int, folder: Path) -> asyncio.subprocess.Process:
     with (folder / "server.log").open("wb") as log:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            "-c",
-            "from hubbub.cli import main; main()",
+            "-m",
+            "hubbub",
             *arguments,
             cwd=folder,
             env=environment,

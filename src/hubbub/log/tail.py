@@ -122,6 +122,7 @@ class Tail:
         """Read selected records below `before`, newest first."""
         if self._ring.first < self.tail:
             self._ring.drop_below(self.tail)
+        before = min(before, self.head + 1)
         if before <= self._ring.first:
             return await self._pages.read_back(before, limit, selection)
         return self._ring.page_back(before, limit, selection)

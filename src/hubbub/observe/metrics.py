@@ -61,11 +61,7 @@ CATALOGUE: Final = (
     Described("hubbub_published_bytes_total", "counter", "Bytes of events made durable."),
     Described("hubbub_streams_open", "gauge", "Connections that are open now.", "kind", _STREAMS),
     Described("hubbub_deliveries_total", "counter", "Events handed to streams.", "kind", _STREAMS),
-    Described(
-        "hubbub_stream_bytes_total", "counter", "Bytes written to streams.", "kind", _STREAMS
-    ),
     Described("hubbub_streams_slow", "gauge", "Connections that do not take what was written."),
-    Described("hubbub_connections_open", "gauge", "Sockets that the server holds open."),
     Described("hubbub_log_head_offset", "gauge", "Offset of the newest event."),
     Described("hubbub_log_tail_offset", "gauge", "Offset of the oldest event that is kept."),
     Described("hubbub_log_bytes", "gauge", "Bytes of storage that the log takes."),

@@ -150,7 +150,8 @@ def _value(key: Key, given: Given) -> Any:
     try:
         return convert(given.value, key.type, text=given.is_text)
     except ValueError as error:
-        named = given.origin if given.is_text else f"{given.origin}: {key.path}"
+        names_key = given.is_text or given.origin.startswith("--")
+        named = given.origin if names_key else f"{given.origin}: {key.path}"
         where = "" if str(error).startswith("[") else ": "  # a place inside: auth.keys[0]
         raise Misconfigured(f"{named}{where}{error}") from None
 

@@ -97,7 +97,9 @@ class IdempotencyKeys:
         entry = self._running.get(name)
         if entry is not None:
             self._check(entry, fingerprint)
-            raise InProgress("the first request with this Idempotency-Key is still running; wait")
+            raise InProgress(
+                "the first request with this key is still running; wait", retry_after=1
+            )
         if (entry := self._finished.get(name)) is not None:
             self._check(entry, fingerprint)
             return Claim(entry.answer, _ids(name), _forget)

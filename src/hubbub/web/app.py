@@ -1,7 +1,7 @@
 """The gateway as one ASGI application.
 
-    Cors ──> POST /topics/..., POST /events ──> Publish        the hot way, straight
-        └──> Router ──> Resource ──> its handler               everything else (routes.py)
+    Cors ──> /topics/..., /events ──┬─> Resource ──> its handler        the hot way, straight
+        └──> Router ────────────────┘                                   every other address
 
 Nothing here needs a particular server: under one that is not ours streams fall back to `send`.
 """
@@ -19,7 +19,7 @@ from hubbub.web.cors import Cors
 from hubbub.web.face import App, Hub, Receive, Scope, Send
 from hubbub.web.openapi import document
 from hubbub.web.operations import Operation, Resource, Response
-from hubbub.web.publish import TOPICS, Publish
+from hubbub.web.publish import TOPICS
 from hubbub.web.query import raw_path
 from hubbub.web.routes import resources
 from hubbub.web.sockets import no_socket
@@ -35,24 +35,29 @@ def create_app(hub: Hub) -> App:
 
 
 class _Front:
-    """Sends publishes straight to their handler and everything else through the router."""
+    """Sends topics and events straight to their resource, everything else through the router."""
 
     def __init__(self, hub: Hub) -> None:
-        self._publish = answering(Publish(hub))
-        self._router = _router(hub)
+        table = resources(hub)
+        table.append(Resource("/openapi.json", _openapi(table)))
+        by_path = {resource.path: resource for resource in table}
+        self._topics = by_path["/topics/{topic}"]
+        self._events = by_path["/events"]
+        self._router = _router(table)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST":
+        if scope["type"] == "http":
             path = raw_path(scope)
-            if path.startswith(TOPICS) or path == _EVENTS:
-                await self._publish(scope, receive, send)
+            if path.startswith(TOPICS):
+                await self._topics(scope, receive, send)
+                return
+            if path == _EVENTS:
+                await self._events(scope, receive, send)
                 return
         await self._router(scope, receive, send)
 
 
-def _router(hub: Hub) -> App:
-    table = resources(hub)
-    table.append(Resource("/openapi.json", _openapi(table)))
+def _router(table: list[Resource]) -> App:
     routes: list[BaseRoute] = []
     for resource in table:
         path = resource.path.replace("{topic}", "{topic:path}")

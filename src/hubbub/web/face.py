@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from hubbub.core.clock import Clock
 from hubbub.core.contracts import Log
+from hubbub.core.errors import HubbubError
 from hubbub.core.event import Event, Published, Record
 from hubbub.core.grants import Principal
 from hubbub.core.position import Position
@@ -140,6 +141,10 @@ class Publisher(Protocol):
     @property
     def new_id(self) -> Callable[[], str]:
         """Makes an id for an event that has none."""
+        ...
+
+    def refused(self, error: HubbubError) -> None:
+        """Count a request that is refused before it becomes events."""
         ...
 
     async def publish(

@@ -9,7 +9,7 @@ import msgspec
 from hubbub.core.reading import position
 from hubbub.web.answers import NO_STORE, Answer
 from hubbub.web.face import Hub, Receive, Scope, Send
-from hubbub.web.query import header
+from hubbub.web.query import all_of
 
 JSON = b"application/json"
 
@@ -62,6 +62,5 @@ class Metrics:
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> Answer:
         """Write the metrics in the form that the scraper likes."""
         self._hub.authenticator.identify(scope)
-        accept = (header(scope, b"accept") or b"").decode("latin-1")
-        content_type, body = self._hub.metrics(accept)
+        content_type, body = self._hub.metrics(all_of(scope, b"accept"))
         return Answer(200, content_type.encode("latin-1"), body, NO_STORE)

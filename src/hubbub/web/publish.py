@@ -7,28 +7,28 @@ answer waits for the commit. A request that is cut off publishes nothing.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from hubbub.core.attributes import check_value, media_type
-from hubbub.core.errors import InvalidTopic
+from hubbub.core.errors import HubbubError, InvalidTopic
 from hubbub.core.event import Event, Published
 from hubbub.core.grants import Principal
 from hubbub.core.topic import check_topic
 from hubbub.web.answers import NO_STORE, Answer
-from hubbub.web.body import check_encoding, read_body
-from hubbub.web.face import Hub, Receive, Scope, Send
+from hubbub.web.body import Bodies, check_encoding
+from hubbub.web.face import Claim, Headers, Hub, Receive, Scope, Send
 from hubbub.web.idempotency import fingerprint, key_of
 from hubbub.web.query import NO_QUERY, Query, query_of, raw_path
 from hubbub.wire.cloudevents import (
-    CE_BATCH_JSON,
-    CE_JSON,
     DEFAULT_TYPE,
     NDJSON,
     Address,
     Defaults,
+    Mode,
     from_batch,
     from_http,
     from_json,
@@ -39,8 +39,9 @@ from hubbub.wire.links import topic_of
 
 TOPICS: Final = b"/topics/"
 JSON: Final = b"application/json"
-ACCEPTED: Final = f"{CE_JSON}, {CE_BATCH_JSON}, {NDJSON}, */*"
-"""What may be posted, for `Accept-Post`."""
+INLINE: Final = 256 * 1024
+"""Bytes of a body up to which it is parsed at once, in some milliseconds. A larger one is parsed in
+a thread: thousands of events would keep everybody else waiting."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -56,10 +57,25 @@ class _Request(msgspec.Struct, frozen=True):
     """Where everything goes; None if each event says so itself."""
     type: str
     ephemeral: bool
-    kind: str
-    """The media type of the body, in lower case and without parameters."""
-    has_key: bool
-    """Whether there is an Idempotency-Key."""
+    mode: Mode | Literal["lines"]
+    """How the body is to be read."""
+    key: str | None
+    """The Idempotency-Key."""
+
+    @property
+    def has_several(self) -> bool:
+        """Whether the body may hold several events, and the answer speaks of several."""
+        return self.mode in ("batched", "lines")
+
+
+class _Ready(NamedTuple):
+    """A request that may be published."""
+
+    request: _Request
+    principal: Principal
+    events: list[Event]
+    claim: Claim | None = None
+    """Its hold on its Idempotency-Key; one that has an answer is a repeat."""
 
 
 class Publish:
@@ -67,70 +83,91 @@ class Publish:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, _: Send) -> Answer:
         """Publish what a request carries."""
+        try:
+            ready = await self._prepare(scope, receive)
+        except HubbubError as error:
+            self._hub.publisher.refused(error)
+            raise
+        if ready.claim is None:
+            return await self._publish(ready)
+        if ready.claim.answer is not None:
+            status, said = ready.claim.answer
+            return Answer(status, JSON, said, NO_STORE)
+        try:
+            answer = await self._publish(ready)
+            ready.claim.finish(answer.status, answer.body)
+        finally:
+            ready.claim.release()
+        return answer
+
+    async def _prepare(self, scope: Scope, receive: Receive) -> _Ready:
+        """Check the request and make events of it; whatever is wrong with it comes out here."""
         hub = self._hub
         path = raw_path(scope)
         request = _examine(scope, path)
         principal = hub.authenticator.identify(scope)
         if request.topic is not None:
             principal.require_publish(request.topic)
-        bounds = hub.publisher.options
-        one = request.kind not in (CE_BATCH_JSON, NDJSON)
-        bound = bounds.max_bytes if one else bounds.max_request_bytes
-        body = await read_body(scope, receive, bound)
-        if request.has_key:
-            return await self._once(scope, request, body, principal)
-        events = self._read(scope, request, body, Defaults(hub.publisher.new_id, request.type))
-        return await self._publish(request, events, principal)
-
-    async def _once(
-        self, scope: Scope, request: _Request, body: bytes, principal: Principal
-    ) -> Answer:
-        """Publish under an Idempotency-Key."""
-        same = fingerprint(scope, raw_path(scope), body)
-        claim = self._hub.publisher.keys.claim(principal.name, key_of(scope), same)
+        body = await self._bodies.read(scope, receive, self._bound(request))
+        if request.key is None:
+            defaults = Defaults(hub.publisher.new_id, request.type)
+            return _Ready(request, principal, await self._read(scope, request, body, defaults))
+        same = fingerprint(scope, path, body)
+        claim = hub.publisher.keys.claim(principal.name, request.key, same)
         if claim.answer is not None:
-            status, said = claim.answer
-            return Answer(status, JSON, said, NO_STORE)
+            return _Ready(request, principal, [], claim)
+        defaults = Defaults(claim.new_id, request.type, repeatable=True)
         try:
-            defaults = Defaults(claim.new_id, request.type, repeatable=True)
-            events = self._read(scope, request, body, defaults)
-            answer = await self._publish(request, events, principal)
-            claim.finish(answer.status, answer.body)
-        finally:
+            events = await self._read(scope, request, body, defaults)
+        except BaseException:
             claim.release()
-        return answer
+            raise
+        return _Ready(request, principal, events, claim)
 
-    def _read(
+    def _bound(self, request: _Request) -> int:
+        bounds = self._hub.publisher.options
+        if request.has_several:
+            return max(bounds.max_bytes, bounds.max_request_bytes)
+        return bounds.max_bytes
+
+    async def _read(
         self, scope: Scope, request: _Request, body: bytes, defaults: Defaults
     ) -> list[Event]:
         """Make events of a body."""
-        max_bytes = self._hub.publisher.options.max_bytes
-        address = Address(to=request.topic)
-        match request.kind:
-            case "application/cloudevents+json":
-                return [from_json(body, address)]
-            case "application/cloudevents-batch+json":
-                return from_batch(body, address, max_bytes)
-            case "application/x-ndjson":
-                if request.topic is None:
-                    raise InvalidTopic("lines name no topic: post them to /topics/... or ?topic=")
-                return from_ndjson(body, request.topic, defaults, max_bytes)
-            case _:
-                return [from_http(scope["headers"], body, address, defaults)]
+        headers, max_bytes = scope["headers"], self._hub.publisher.options.max_bytes
+        if len(body) <= INLINE:
+            return _events(headers, request, body, defaults, max_bytes)
+        return await asyncio.to_thread(_events, headers, request, body, defaults, max_bytes)
 
-    async def _publish(
-        self, request: _Request, events: list[Event], principal: Principal
-    ) -> Answer:
+    async def _publish(self, ready: _Ready) -> Answer:
+        request, principal, events, _ = ready
         ephemeral = request.ephemeral
         told = await self._hub.publisher.publish(events, principal, ephemeral=ephemeral)
         repeated = bool(told) and all(published.duplicate for published in told)
         status = 202 if ephemeral else 200 if repeated else 201
-        several = request.kind in (CE_BATCH_JSON, NDJSON)
-        body = msgspec.json.encode(Batch(told) if several else told[0])
+        body = msgspec.json.encode(Batch(told) if request.has_several else told[0])
         return Answer(status, JSON, body, NO_STORE)
+
+
+def _events(
+    headers: Headers, request: _Request, body: bytes, defaults: Defaults, max_bytes: int
+) -> list[Event]:
+    address = Address(to=request.topic)
+    match request.mode:
+        case "structured":
+            return [from_json(body, address)]
+        case "batched":
+            return from_batch(body, address, max_bytes)
+        case "lines":
+            if request.topic is None:
+                raise InvalidTopic("lines name no topic: post them to /topics/... or ?topic=")
+            return from_ndjson(body, request.topic, defaults, max_bytes)
+        case "binary":
+            return [from_http(headers, body, address, defaults)]
 
 
 def _examine(scope: Scope, path: bytes) -> _Request:
@@ -141,7 +178,6 @@ def _examine(scope: Scope, path: bytes) -> _Request:
         check_encoding(coding)
     content_type: bytes = headers.get(b"content-type", b"")
     kind = media_type(content_type.decode("latin-1"))
-    mode(kind)
     if query is NO_QUERY:
         event_type, ephemeral = DEFAULT_TYPE, False
     else:
@@ -149,8 +185,9 @@ def _examine(scope: Scope, path: bytes) -> _Request:
         if event_type is None:
             event_type = DEFAULT_TYPE
         check_value("type", event_type)
-    has_key = b"idempotency-key" in headers
-    return _Request(_topic(path, query), event_type, ephemeral, kind, has_key)
+    key = key_of(scope) if b"idempotency-key" in headers else None
+    how = "lines" if kind == NDJSON else mode(kind)
+    return _Request(_topic(path, query), event_type, ephemeral, how, key)
 
 
 def _topic(path: bytes, query: Query) -> str | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
 
 from hubbub.core.errors import Malformed
 from hubbub.web.face import Scope
+from hubbub.wire.links import encode_path
 
 MAX_FIELDS: Final = 256
 """Fields of one query: more than all the patterns and types that one reader may name."""
@@ -64,11 +65,24 @@ def raw_path(scope: Scope) -> bytes:
     """Return the path below the mount point, percent-encoded as it came."""
     raw: bytes | None = scope.get("raw_path")
     if raw is None:
-        raw = quote(scope["path"], safe="/:@!$&'()*+,;=~").encode()
+        raw = encode_path(scope["path"]).encode()
     root: str = scope.get("root_path", "")
     if root:
-        raw = raw.removeprefix(quote(root, safe="/:@!$&'()*+,;=~").encode())
+        raw = raw.removeprefix(encode_path(root).encode())
     return raw
+
+
+def has_tag(scope: Scope, tag: bytes) -> bool:
+    """Tell whether the client has the representation with a tag already (RFC 9110 13.1.2)."""
+    known = header(scope, b"if-none-match") or b""
+    return known.strip() == b"*" or tag in [
+        one.strip().removeprefix(b"W/") for one in known.split(b",")
+    ]
+
+
+def all_of(scope: Scope, wanted: bytes) -> str:
+    """Return the values of all headers of a name as one list."""
+    return ", ".join(value.decode("latin-1") for name, value in scope["headers"] if name == wanted)
 
 
 def header(scope: Scope, wanted: bytes) -> bytes | None:

@@ -18,7 +18,7 @@ from hubbub.core.start import EARLIEST
 from hubbub.web import reading
 from hubbub.web.answers import NO_STORE, SAFETY, Answer, VersionNotSupported
 from hubbub.web.face import Headers, Hub, Receive, Scope, Send
-from hubbub.web.query import Query, header, query_of
+from hubbub.web.query import Query, has_tag, query_of
 from hubbub.wire import feeds, json
 from hubbub.wire.cloudevents import CE_BATCH_JSON, NDJSON, batch
 from hubbub.wire.links import header as link_header
@@ -82,7 +82,7 @@ class Read:
 
     async def _feed(self, scope: Scope, asked: _Asked) -> Answer:
         hub, query = self._hub, asked.query
-        headers = [(b"cache-control", b"no-cache"), *VARY, self._position()]
+        headers = [(b"cache-control", b"private, no-cache"), *VARY, self._position()]
         records, _ = await hub.history.page(
             reading.selection(asked.principal, asked.target, query),
             EARLIEST,
@@ -96,7 +96,7 @@ class Read:
         body = self._write_feed(scope, asked, suffix, records)
         tag = b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode()
         headers.append((b"etag", tag))
-        if header(scope, b"if-none-match") == tag:
+        if has_tag(scope, tag):
             return Answer(304, headers=headers)
         kind = feeds.ATOM if asked.form == "atom" else feeds.JSON_FEED
         return Answer(200, kind.encode(), body, headers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final, Literal, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from hubbub.core.errors import Malformed, NotAcceptable
 from hubbub.core.grants import Principal
@@ -14,11 +14,11 @@ from hubbub.core.start import EARLIEST, LATEST, Start
 from hubbub.core.topic import check_pattern, is_pattern
 from hubbub.web.face import Hub, Scope
 from hubbub.web.publish import TOPICS
-from hubbub.web.query import Query, header, raw_path
+from hubbub.web.query import Query, all_of, header, raw_path
 from hubbub.web.selections import begin_at, resume_at, select
 from hubbub.wire.cloudevents import CE_BATCH_JSON, NDJSON
 from hubbub.wire.feeds import ATOM, JSON_FEED
-from hubbub.wire.links import topic_of, topic_path
+from hubbub.wire.links import encode_path, topic_of, topic_path
 from hubbub.wire.negotiate import best
 
 Format = Literal["json", "batch", "ndjson", "sse", "atom", "json-feed"]
@@ -138,8 +138,7 @@ def negotiated(scope: Scope, query: Query) -> Format:
     if named is not None and named not in STREAMED:
         known = ", ".join((*FORMATS, *STREAMED))
         raise Malformed(f"format is one of {known}")
-    accept = header(scope, b"accept")
-    media = best(accept.decode("latin-1") if accept else "", tuple(MEDIA_TYPES))
+    media = best(all_of(scope, b"accept"), tuple(MEDIA_TYPES))
     if media is None:
         raise NotAcceptable(f"ask for one of {', '.join(MEDIA_TYPES)}")
     chosen = MEDIA_TYPES[media]
@@ -156,7 +155,9 @@ def base_url(scope: Scope, hub: Hub) -> str:
     if not _HOST.fullmatch(host):
         name, port = scope.get("server") or ("localhost", None)
         host = f"{name}:{port}".encode() if port else str(name).encode()
-    return f"{scope.get('scheme', 'http')}://{host.decode()}{quote(scope.get('root_path', ''))}"
+    return (
+        f"{scope.get('scheme', 'http')}://{host.decode()}{encode_path(scope.get('root_path', ''))}"
+    )
 
 
 def next_query(query: Query, cursor: Position, *, newest_first: bool) -> str:

@@ -80,17 +80,18 @@ _ONE: Final = Parameter("topic", "Where all events go, whatever topic they name 
 
 def resources(hub: Hub) -> list[Resource]:
     """Return the table."""
+    publish = Publish(hub)
     return [
         Resource(
             "/topics/{topic}",
             _read(hub, "readTopic", _TOPIC),
-            _publish(hub, "publish", _TOPIC),
+            _publish(publish, "publish", _TOPIC),
             websocket=topic_socket(hub),
         ),
         Resource(
             "/events",
             _read(hub, "readEvents", _SEVERAL),
-            _publish(hub, "publishEvents", _ONE),
+            _publish(publish, "publishEvents", _ONE),
             websocket=topic_socket(hub),
         ),
         Resource("/ws", _upgrade(), websocket=multiplexed_socket(hub)),
@@ -102,7 +103,7 @@ def resources(hub: Hub) -> list[Resource]:
     ]
 
 
-def _publish(hub: Hub, name: str, topic: Parameter) -> Operation:
+def _publish(handler: Publish, name: str, topic: Parameter) -> Operation:
     told = {"application/json": (Published, Batch)}
     return Operation(
         method="POST",
@@ -111,15 +112,14 @@ def _publish(hub: Hub, name: str, topic: Parameter) -> Operation:
         summary="Publish an event, or several at once",
         description="A CloudEvent in structured or batched mode; anything else is binary mode: the"
         " body is the data, `ce-*` headers are attributes, and what is missing is filled in.",
-        handler=Publish(hub),
+        handler=handler,
         parameters=(topic, *_PUBLISHING),
         body={
             "application/json": ANYTHING,
             CE_JSON: CLOUDEVENT,
             CE_BATCH_JSON: CLOUDEVENTS,
             NDJSON: TEXT,
-            "text/plain": TEXT,
-            "application/octet-stream": {"type": "string", "format": "binary"},
+            "*/*": {"type": "string", "format": "binary"},
         },
         answers={
             201: Response("Durable.", told),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hubbub.core.attributes import Value
-from hubbub.core.errors import TooLarge
+from hubbub.core.errors import HubbubError, TooLarge
 from hubbub.core.event import Event, Published
 from hubbub.core.grants import Principal
 from hubbub.core.selection import Selection
@@ -44,8 +44,12 @@ class Session:
 
     async def publish_event(self, json: bytes, topic: str | None) -> Published:
         """Publish a CloudEvent in JSON; `topic` is where it goes unless it names its own."""
-        self._check_size(json)
-        return await self._publish(from_json(json, Address(default=topic)), ephemeral=False)
+
+        def make() -> Event:
+            self._check_size(json)
+            return from_json(json, Address(default=topic))
+
+        return await self._publish(make, ephemeral=False)
 
     async def publish_data(
         self,
@@ -57,16 +61,25 @@ class Session:
         ephemeral: bool = False,
     ) -> Published:
         """Publish JSON data, None for none, as an event; what is not given is filled in."""
-        self._check_size(data or b"")
-        given: dict[str, Value] = {} if id is None else {"id": id}
-        if data is not None:
-            given["datacontenttype"] = "application/json"
-        defaults = Defaults(self._hub.publisher.new_id, DEFAULT_TYPE if type is None else type)
-        event = from_attributes(given, check_topic(topic), data, defaults)
-        return await self._publish(event, ephemeral=ephemeral)
 
-    async def _publish(self, event: Event, *, ephemeral: bool) -> Published:
+        def make() -> Event:
+            self._check_size(data or b"")
+            given: dict[str, Value] = {} if id is None else {"id": id}
+            if data is not None:
+                given["datacontenttype"] = "application/json"
+            named = DEFAULT_TYPE if type is None else type
+            defaults = Defaults(self._hub.publisher.new_id, named)
+            return from_attributes(given, check_topic(topic), data, defaults)
+
+        return await self._publish(make, ephemeral=ephemeral)
+
+    async def _publish(self, make: Callable[[], Event], *, ephemeral: bool) -> Published:
         publisher = self._hub.publisher
+        try:
+            event = make()
+        except HubbubError as error:
+            publisher.refused(error)
+            raise
         [published] = await publisher.publish([event], self.principal, ephemeral=ephemeral)
         return published
 

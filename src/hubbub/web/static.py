@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from hubbub.core.errors import NotFound
 from hubbub.web.answers import Answer
 from hubbub.web.face import Headers, Receive, Scope, Send
-from hubbub.web.query import header
+from hubbub.web.query import has_tag
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -70,6 +70,6 @@ def _serve(scope: Scope, name: str) -> Answer:
         (b"content-security-policy", POLICY.encode()),
         (b"etag", found.tag),
     ]
-    if header(scope, b"if-none-match") == found.tag:
+    if has_tag(scope, found.tag):
         return Answer(304, headers=headers)
     return Answer(200, found.content_type, found.body, headers)

@@ -12,6 +12,11 @@ from hubbub.core.errors import InvalidTopic
 _PATH: Final = "/:@!$&'()*+,;=~"
 
 
+def encode_path(path: str) -> str:
+    """Percent-encode each segment of a path."""
+    return quote(path, safe=_PATH)
+
+
 def topic_path(topic: str) -> str:
     """Return the path of a topic or pattern on a server: `/topics/` and its encoded segments."""
     return "/topics/" + quote(topic, safe=_PATH)

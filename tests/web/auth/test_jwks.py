@@ -94,6 +94,16 @@ async def test_a_rotated_key_is_found_but_made_up_ids_do_not_hammer(keys, provid
     await asyncio.wait([fresh])
 
 
+async def test_no_fetch_is_made_for_what_none_could_find(keys, provider, clock):
+    assert keys.find("HS256", "one") == []
+    await keys.refresh()
+    clock.time += MIN_INTERVAL
+    assert keys.find("none", "two") == []
+    assert keys.find("RS256", "") == []
+    with pytest.raises(KeysUnreachable):
+        keys.find("RS256", "two")
+
+
 async def test_while_a_fetch_is_on_its_way_nothing_is_refused(keys, provider):
     await keys.refresh()
     provider.gate.clear()

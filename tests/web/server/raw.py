@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import struct
+import sys
+import textwrap
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+
 from hubbub.web.server import Server, ServerOptions, running
 
 PATIENCE = 10.0
@@ -98,11 +103,11 @@ class Client:
         return first, await self.exactly(size)
 
     async def close_code(self) -> int:
-        """Read frames up to the close frame; return its code."""
+        """Read frames up to the close frame; return its code, 1005 if it has none."""
         while True:
             first, payload = await self.frame()
             if first == 0x88:
-                return struct.unpack("!H", payload[:2])[0]
+                return struct.unpack("!H", payload[:2])[0] if payload else 1005
 
     async def aclose(self) -> None:
         self.writer.close()
@@ -110,8 +115,8 @@ class Client:
             await self.writer.wait_closed()
 
 
-async def connect(server: Server, **kwargs: Any) -> Client:
-    return Client(*await asyncio.open_connection("127.0.0.1", server.port, **kwargs))
+async def connect(server: Server | Process) -> Client:
+    return Client(*await asyncio.open_connection("127.0.0.1", server.port))
 
 
 @contextlib.asynccontextmanager
@@ -260,4 +265,79 @@ class StreamApp(App):
         return self.writers[0]
 
 
+class Failing(App):
+    """Cannot shut down in order."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            problem = "the cursors could not be flushed"
+            await send({"type": "lifespan.shutdown.failed", "message": problem})
+
+
+class Filing(App):
+    """Opens a file for every request."""
+
+    async def http(self, scope: Any, receive: Any, send: Any) -> None:
+        fd = os.open(os.devnull, os.O_RDONLY)
+        try:
+            await super().http(scope, receive, send)
+        finally:
+            os.close(fd)
+
+
 ENDS = ("http.disconnect", "websocket.disconnect")
+
+
+PROGRAM = """
+    import resource, sys
+    sys.path[:0] = {path!r}
+    from web.server.raw import {app}
+    from hubbub.web.server import Server, ServerOptions
+
+    class Announcing(Server):
+        async def start(self, sockets=None):
+            await super().start(sockets)
+            print(self.port, flush=True)
+
+    if {files}:
+        resource.setrlimit(resource.RLIMIT_NOFILE, ({files}, {files}))
+    sys.exit(Announcing({app}(), ServerOptions(port=0, drain_timeout=20.0)).run())
+"""
+
+
+class Process:
+    """A server in a process of its own."""
+
+    def __init__(self, process: Any, port: int) -> None:
+        self.process, self.port = process, port
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    async def end(self) -> tuple[int, str]:
+        """Wait for the end; return exit status and what was written to standard error."""
+        async with asyncio.timeout(PATIENCE):
+            _, errors = await self.process.communicate()
+        return self.process.returncode, errors.decode()
+
+
+@contextlib.asynccontextmanager
+async def process_of(app: str, *, files: int = 0) -> AsyncIterator[Process]:
+    """Run a server with an application of this module, with so many descriptors if told."""
+    path = [str(Path(__file__).parents[2])]
+    code = textwrap.dedent(PROGRAM).format(path=path, app=app, files=files)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-c", code, stdout=-1, stderr=-1
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            port = int(await process.stdout.readline())
+        yield Process(process, port)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()

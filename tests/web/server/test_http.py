@@ -115,6 +115,24 @@ async def test_requests_after_the_last_are_not_read():
     assert len(app.requests) == 1
 
 
+async def test_a_refused_body_of_a_request_that_is_being_answered_ends_everything(quiet_log):
+    class Early(App):
+        async def http(self, scope, receive, send):
+            await send({"type": "http.response.start", "status": 200})
+            await send({"type": "http.response.body", "body": b"one", "more_body": True})
+            assert await read_body(receive) is None
+            await self.note(self.disconnects, {})
+
+    app = Early()
+    async with client_of(app) as (_, client):
+        client.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        assert (await client.head())[0] == 200
+        assert await client.chunk() == b"one"
+        client.send(b"nonsense\r\n")
+        assert await client.rest() in (b"", b"RESET")
+        await app.until(lambda: app.disconnects)
+
+
 # Early and odd answers.
 
 
@@ -256,7 +274,7 @@ async def test_an_error_after_the_peer_left_is_not_logged_loudly(quiet_log):
             raise ConnectionError
 
     app = Raising()
-    async with client_of(app) as (server, client):
+    async with client_of(app) as (_server, client):
         client.send(HEAD + b"Content-Length: 5\r\n\r\nhel")
         await asyncio.sleep(0)
         await client.aclose()
@@ -415,7 +433,9 @@ async def test_a_streaming_request_can_be_answered_while_it_comes():
             while more:
                 message = await receive()
                 more = message["more_body"]
-                await send({"type": "http.response.body", "body": message["body"], "more_body": more})
+                await send(
+                    {"type": "http.response.body", "body": message["body"], "more_body": more}
+                )
 
     async with client_of(Echo()) as (_, client):
         client.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(b"one"))

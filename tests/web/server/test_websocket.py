@@ -7,11 +7,15 @@ import zlib
 
 import aiohttp
 import pytest
-from hubbub.web.server import ServerOptions, running
-from hubbub.wire.framing import deflated_frame
+import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
 from websockets.asyncio.client import connect as ws_connect
 from websockets.exceptions import ConnectionClosedError
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+
+from hubbub.web.server import ServerOptions, running
+from hubbub.wire.framing import deflated_frame
 
 from .raw import (
     DEFLATE,
@@ -279,26 +283,25 @@ async def test_many_compressed_messages_in_one_read_come_in_order(quiet_log):
 
 async def test_what_one_read_inflates_to_is_bounded():
     """250 KiB may hold 250 messages of 1 MiB each: they are not all inflated at once."""
-    app = StreamApp()
     read_on = asyncio.Event()
 
     class Deaf(StreamApp):
         async def stream(self, scope, receive):
+            self.sizes = [len((await receive())["text"])]
             await self.note(self.writers, scope["extensions"]["hubbub.wire"])
             await read_on.wait()
-            self.sizes = [len((await receive())["text"]) for _ in range(200)]
+            self.sizes += [len((await receive())["text"]) for _ in range(199)]
             await self.note(self.ended, "")
 
     app = Deaf()
     message = squeeze(b"a" * 1_000_000)
-    async with client_of(app) as (server, client):
+    async with client_of(app) as (_, client):
         client.send(upgrade(DEFLATE))
         await client.head()
-        protocol = (await app.writer())._connection
         client.send(frame(message, rsv1=True) * 200)
-        while protocol.pending is None:
-            await asyncio.sleep(0)
+        protocol = (await app.writer())._connection
         assert len(protocol.queue._messages) < 10
+        assert protocol.pending
         read_on.set()
         await app.until(lambda: app.ended)
     assert app.sizes == [1_000_000] * 200
@@ -457,6 +460,45 @@ async def test_a_peer_that_does_not_answer_a_close_is_left(monkeypatch):
         assert await client.rest() == b""
 
 
+async def test_a_peer_that_reads_slowly_is_not_taken_for_dead():
+    """Its pong, and our ping, would wait behind everything else."""
+    app = StreamApp()
+    options = {"ws_ping_interval": QUICK / 4, "ws_ping_timeout": QUICK / 4}
+    async with client_of(app, **options) as (server, _):
+        sock = await deaf_client(server)
+        await asyncio.get_running_loop().sock_sendall(sock, upgrade())
+        writer = await app.writer()
+        paused = asyncio.Event()
+        writer.on_pause = paused.set
+        while not paused.is_set():
+            writer.write(b"\x82\x7e\xff\xff" + bytes(65535))
+        await asyncio.sleep(4 * QUICK)
+        assert writer.is_open
+        sock.close()
+
+
+async def test_a_message_that_we_do_not_read_is_excused():
+    read_on = asyncio.Event()
+
+    class Slow(App):
+        async def websocket(self, scope, receive, send):
+            await send({"type": "websocket.accept"})
+            await receive()
+            await read_on.wait()
+            while (message := await receive())["type"] == "websocket.receive":
+                await send({**message, "type": "websocket.send"})
+
+    async with client_of(Slow(), body_timeout=QUICK) as (_, client):
+        client.send(upgrade())
+        await client.head()
+        client.send(frame(b"one") + frame(b"two")[:-1])
+        await asyncio.sleep(3 * QUICK)
+        client.send(frame(b"two")[-1:])
+        read_on.set()
+        assert await client.frame() == (0x81, b"one")
+        assert await client.frame() == (0x81, b"two")
+
+
 # Ends.
 
 
@@ -566,3 +608,28 @@ async def test_the_request_of_the_handshake_is_forgotten():
         frames = protocol.conn.parser.gi_frame.f_locals
         assert "request" not in frames
         await client.aclose()
+
+
+FRAMES = st.builds(
+    frame,
+    st.binary(max_size=20),
+    st.sampled_from([0, 1, 1, 2, 2, 3, 8, 9, 10, 11]),
+    fin=st.booleans(),
+    rsv1=st.booleans(),
+)
+
+
+@given(st.lists(st.one_of(FRAMES, FRAMES, st.binary(max_size=5)), max_size=10), st.booleans())
+def test_whatever_comes_is_taken_or_told_why_and_never_an_accident(pieces, compressed):
+    async def talk():
+        async with client_of(App(), body_timeout=0.02) as (_, client):
+            client.send(upgrade(*[DEFLATE] * compressed))
+            await client.head()
+            for piece in pieces:
+                client.send(piece)
+                await asyncio.sleep(0)
+            client.send(frame(b"\x03\xe8", 8))
+            return await client.close_code()
+
+    with asyncio.Runner(loop_factory=uvloop.Loop) as runner:
+        assert runner.run(talk()) not in (1006, 1011)

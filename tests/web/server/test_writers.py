@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 import pytest
+
 from hubbub.core.contracts import Writer
 from hubbub.web.server.writers import StreamWriter
 

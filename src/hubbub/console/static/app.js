@@ -68,7 +68,7 @@ function onState(word, detail = "", status = 0) {
   pill.dataset.state = word;
   pill.textContent = word.replace("-", " ");
   if (word === "live") notice(seen.gap);
-  if (detail) notice(detail);
+  if (detail) notice(status === 401 ? `A token is needed here: ${detail}.` : detail);
   byId("login").hidden = status !== 401;
 }
 

@@ -136,8 +136,6 @@ class SqliteLog:
         return await self._read(lambda reader: reader.find(milliseconds, tail, head))
 
     async def _read(self, call: Callable[[Reader], T]) -> T:
-        if self._is_closed:
-            raise Closing("the log is closed")
         try:
             return await self._readers.run(call)
         except Corrupt as error:

@@ -47,9 +47,9 @@ class Batch:
         """Whether it goes through the writer; otherwise the answers hold already."""
         self.size = 0
         """Bytes of the new events."""
-        self.events: list[Event] = []
+        self.events: Sequence[Event] = ()
         """The new ones."""
-        self.marks: list[int | None] = []
+        self.marks: Sequence[int | None] = ()
         """Their fingerprints."""
         self.rows: list[object] = []
         """The columns of one row after the other."""
@@ -89,7 +89,6 @@ class Intake:
         self._fingerprints = fingerprints
         self._window = options.dedupe_window * 1000
         self._most = options.dedupe_max
-        self._dedupes = bool(options.dedupe_window and options.dedupe_max)
 
     def admit(
         self, events: Sequence[Event], known: Mapping[int, Identity | None]
@@ -98,46 +97,77 @@ class Intake:
 
         Raises `Unavailable` if too much waits.
         """
-        stamp, newest = self._clock.stamp(), self.newest
-        marks = self._marks(events, newest, stamp)
-        find = self._fingerprints.find
-        suspects = {m: offset for m in marks if m is not None and (offset := find(m))}
+        if self._waiting_bytes > MAX_WAITING_BYTES:
+            raise Unavailable(
+                "the disk does not keep up and too much waits for it: send it again", retry_after=1
+            )
+        batch = Batch(self.newest + 1, self._clock.stamp())
+        self._fingerprints.turn(self.newest, batch.stamp)
+        marks, suspects = self._marks(events)
         if suspects:
-            unknown = [o for o in suspects.values() if self.head >= o not in known]
+            unknown = [place for place in suspects.values() if self.head >= place not in known]
             if unknown:
                 return unknown
-        batch = Batch(newest + 1, stamp)
-        here: dict[tuple[str, str], int] = {}
-        for event, mark in zip(events, marks, strict=True):
-            if event.named:
-                name = (event.source, event.id)
-                suspect = 0 if mark is None else suspects.get(mark, 0)
-                place = here.get(name) or self._stored(name, suspect, known, stamp)
-                if place:
-                    batch.answers.append(Appended(place, duplicate=True))
-                    continue
-                here[name] = newest + len(batch.events) + 1
-            batch.events.append(event)
-            batch.marks.append(mark)
-            batch.answers.append(Appended(newest + len(batch.events), duplicate=False))
+        if suspects or (len(events) > 1 and _repeats(marks)):
+            self._sort_out(batch, events, marks, suspects, known)
+        else:
+            batch.events, batch.marks = tuple(events), marks
+            end = batch.first + len(events)
+            batch.answers = [
+                Appended(offset, duplicate=False) for offset in range(batch.first, end)
+            ]
         if batch.events:
             self._take(batch)
         elif any(answer.offset > self.head for answer in batch.answers):
             self._wait(batch)  # until those that it repeats are durable
         return batch
 
-    def _marks(self, events: Sequence[Event], newest: int, stamp: int) -> list[int | None]:
-        if not self._dedupes:
-            return [None] * len(events)
-        self._fingerprints.turn(newest, stamp)
-        of = self._fingerprints.of
-        return [of(event) if event.named else None for event in events]
+    def _marks(self, events: Sequence[Event]) -> tuple[list[int | None], dict[int, int]]:
+        """Return the fingerprints of events, and the offsets of what they may be duplicates of."""
+        of, find, floor = self._fingerprints.of, self._fingerprints.find, self.newest - self._most
+        marks: list[int | None] = []
+        suspects: dict[int, int] = {}
+        for event in events:
+            mark = None
+            if event.named:
+                mark = of(event)
+                place = find(mark)
+                if place and place > floor:
+                    suspects[mark] = place
+            marks.append(mark)
+        return marks, suspects
+
+    def _sort_out(
+        self,
+        batch: Batch,
+        events: Sequence[Event],
+        marks: Sequence[int | None],
+        suspects: Mapping[int, int],
+        known: Mapping[int, Identity | None],
+    ) -> None:
+        """Tell new events from duplicates, of stored ones and of each other."""
+        fresh: list[Event] = []
+        fresh_marks: list[int | None] = []
+        here: dict[tuple[str, str], int] = {}
+        for event, mark in zip(events, marks, strict=True):
+            if mark is not None:
+                name = (event.source, event.id)
+                suspect = suspects.get(mark, 0)
+                place = here.get(name) or self._stored(name, suspect, known, batch.stamp)
+                if place:
+                    batch.answers.append(Appended(place, duplicate=True))
+                    continue
+                here[name] = batch.first + len(fresh)
+            batch.answers.append(Appended(batch.first + len(fresh), duplicate=False))
+            fresh.append(event)
+            fresh_marks.append(mark)
+        batch.events, batch.marks = fresh, fresh_marks
 
     def _stored(
         self, name: tuple[str, str], suspect: int, known: Mapping[int, Identity | None], stamp: int
     ) -> int:
         """Return the offset of a suspect if it is a duplicate, else 0."""
-        if not suspect or suspect <= self.newest - self._most:
+        if not suspect:
             return 0
         identity = known.get(suspect) if suspect <= self.head else self._in_flight(suspect)
         if identity is None or identity[:2] != name or identity[2] <= stamp - self._window:
@@ -153,11 +183,6 @@ class Intake:
 
     def _take(self, batch: Batch) -> None:
         """Give the new events of a batch their places and make their rows."""
-        batch.size = sum(len(event.json) for event in batch.events)
-        if self._waiting_bytes and self._waiting_bytes + batch.size > MAX_WAITING_BYTES:
-            raise Unavailable(
-                "the disk does not keep up and too much waits for it: send it again", retry_after=1
-            )
         offset, total, stamp, rows = self.newest, self._newest_total, batch.stamp, batch.rows
         use, remember = self._topics.use, self._fingerprints.add
         for event, mark in zip(batch.events, batch.marks, strict=True):
@@ -172,6 +197,7 @@ class Intake:
                 remember(mark, offset)
             summed = checksum(offset, stamp, total, brought, topic, kind, json)
             rows += (offset, stamp, total, number, mark, brought, summed, kind, json)
+        batch.size = total - self._newest_total
         self.newest, self._newest_total = offset, total
         self._wait(batch)
 
@@ -201,3 +227,9 @@ class Intake:
         self._waiting_bytes = 0
         self.newest, self._newest_total = self.head, self.total
         return failed
+
+
+def _repeats(marks: Sequence[int | None]) -> bool:
+    """Tell whether a fingerprint is there twice."""
+    named = [mark for mark in marks if mark is not None]
+    return len(named) > len(set(named))

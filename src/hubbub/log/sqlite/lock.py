@@ -17,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from hubbub.core.errors import Misconfigured
@@ -47,9 +48,13 @@ class Witness:
         self.is_in_doubt = bool(found) and found[3] == b"doubt"
 
     def acknowledge(self, head: int) -> None:
-        """Note that everything up to `head` is durable."""
+        """Note that everything up to `head` is durable.
+
+        That this cannot be noted takes nothing back: the note lags behind, as after a power cut.
+        """
         self.head = head
-        os.pwrite(self._file, self._line(), 0)
+        with suppress(OSError):
+            os.pwrite(self._file, self._line(), 0)
 
     def vouch(self, epoch: str, head: int) -> None:
         """Note that everything up to `head` is durable and that nothing is above it."""

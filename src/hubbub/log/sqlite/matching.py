@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable
 from typing import Final
 
@@ -15,24 +14,23 @@ from hubbub.log.sqlite.sql import SQL
 from hubbub.log.sqlite.topics import Topics
 
 MAX_REMEMBERED = 1_000_000
-"""Topic numbers remembered for patterns that were read: 16 MB, shared by all readers."""
+"""Topic numbers remembered for patterns that were read: 60 MB, shared by all readers."""
 
 _names: Final = msgspec.json.Decoder(list[tuple[int, str]])
 
 
 class Wanted:
-    """Numbers of topics, as a set and as what SQLite takes."""
+    """Numbers of topics."""
 
-    __slots__ = ("numbers", "seen", "vector")
+    __slots__ = ("numbers", "seen")
 
     def __init__(self, numbers: Iterable[int], seen: int = 0) -> None:
         self.numbers = frozenset(numbers)
-        self.vector = array("q", sorted(self.numbers))
         self.seen = seen
         """Topics up to this number were looked at."""
 
     def __len__(self) -> int:
-        return len(self.vector)
+        return len(self.numbers)
 
 
 class Matching:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import apsw
 
-from hubbub.core.errors import Corrupt, Unavailable
+from hubbub.core.errors import Closing, Corrupt, Unavailable
 from hubbub.log.sqlite.checks import DAMAGE, damaged
 from hubbub.log.sqlite.jobs import Job, Stop, answer, post, refuse
 from hubbub.log.sqlite.reader import Reader, View
@@ -31,6 +31,7 @@ class Readers:
         self._loop = asyncio.get_running_loop()
         self._queue = queue.SimpleQueue[Job[Reader] | Stop]()
         self._opened_for = 0
+        self._is_stopped = False
         self._threads = [
             threading.Thread(target=self._live, name=f"hubbub-log-reader-{n}", daemon=True)
             for n in range(THREADS)
@@ -39,7 +40,9 @@ class Readers:
             thread.start()
 
     async def run(self, call: Callable[[Reader], T]) -> T:
-        """Read something. Raises `Corrupt`, and `Unavailable` where the disk fails."""
+        """Read something. Raises `Corrupt`, `Closing`, and `Unavailable` where the disk fails."""
+        if self._is_stopped:
+            raise Closing("the log is closed")
         future: asyncio.Future[T] = self._loop.create_future()
         self._queue.put(Job(call, future))
         return await future
@@ -50,6 +53,7 @@ class Readers:
 
     async def stop(self) -> None:
         """Finish what was asked and end the threads."""
+        self._is_stopped = True
         for _ in self._threads:
             future: asyncio.Future[None] = self._loop.create_future()
             self._queue.put(Stop(future))

@@ -72,6 +72,9 @@ UPDATE log SET epoch = ?
 -- log: what outlives the records
 SELECT epoch, head, secret FROM log
 
+-- is_epoch: a row if the log has this epoch
+SELECT 1 FROM log WHERE epoch = ?
+
 -- ends: the oldest record and the newest
 SELECT (SELECT min("offset") FROM record), (SELECT max("offset") FROM record)
 

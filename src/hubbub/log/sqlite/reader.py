@@ -150,7 +150,9 @@ class Reader:
 
     def _seek(self, low: int, high: int, wanted: Wanted) -> list[int]:
         blocks = low >> BLOCK_BITS, high >> BLOCK_BITS
-        (text,) = self._database.row(SQL["seek"], (*blocks, vector(wanted.vector)))
+        (text,) = self._database.row(
+            SQL["seek"], (*blocks, vector(array("q", sorted(wanted.numbers))))
+        )
         return _integers.decode(text)
 
     def _scan(self, low: int, high: int, wanted: Wanted) -> list[int]:

@@ -31,12 +31,8 @@ def checksum(  # noqa: PLR0913, PLR0917  on the hot path, so positional
     offset: int, recorded: int, total: int, brought: bool, topic: str, type_: str, json: bytes
 ) -> int:
     """Sum up a record."""
-    head = b"%b%b\n%b" % (
-        _numbers(offset, recorded, total, brought),
-        topic.encode(),
-        type_.encode(),
-    )
-    return crc32(json, crc32(head))
+    numbers = _numbers(offset, recorded, total, brought)
+    return crc32(json, crc32(numbers, crc32(f"{topic}\n{type_}".encode())))
 
 
 def records(

@@ -76,6 +76,7 @@ class Store:
 
         Raises `Misconfigured`, `Corrupt` and what the disk does.
         """
+        self._reserve.release()  # even to read, SQLite needs a little space beside the file
         self._open()
         database, witness = self.database, self._witness
         migrate(database)
@@ -133,8 +134,9 @@ class Store:
         # may be on the disk or not. Nothing is shown or written after them: all goes into the
         # database first, under new syncs.
         self.database.checkpoint(TRUNCATE)
-        if self._witness.is_in_doubt:
-            self.database.run(SQL["forget_unacknowledged"], (self._witness.head,))
+        witness = self._witness
+        if witness.is_in_doubt and self.database.rows(SQL["is_epoch"], (witness.epoch,)):
+            self.database.run(SQL["forget_unacknowledged"], (witness.head,))
             self.database.checkpoint(TRUNCATE)
 
     def _epoch_and_head(self) -> tuple[str, int]:

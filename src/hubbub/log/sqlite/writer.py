@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from hubbub.core.clock import Clock
-from hubbub.core.errors import Unavailable
+from hubbub.core.errors import Closing, Unavailable
 from hubbub.log.sqlite.checks import NO_SPACE, describe, is_final
 from hubbub.log.sqlite.intake import Batch
 from hubbub.log.sqlite.jobs import Job, Stop, answer, post, refuse
@@ -70,7 +70,8 @@ class Writer:
         self._retry_at = 0.0
         self._retry_delay = RETRY_FIRST
         self._is_damaged = False
-        self._is_stopping = False
+        self._is_stopping = False  # on the thread
+        self._is_stopped = False  # on the loop
         if not store.has_space:
             self._later(NO_SPACE)
         self._thread.start()
@@ -80,13 +81,16 @@ class Writer:
         self._queue.put(batch)
 
     async def run(self, call: Callable[[Store], T]) -> T:
-        """Do something with the store. Raises `Unavailable` while it is down."""
+        """Do something with the store. Raises `Unavailable` while it is down, `Closing` once it is closed."""
+        if self._is_stopped:
+            raise Closing("the log is closed")
         future: asyncio.Future[T] = self._loop.create_future()
         self._queue.put(Job(call, future))
         return await future
 
     async def stop(self) -> None:
         """Write what was put, close the store and end the thread."""
+        self._is_stopped = True
         future: asyncio.Future[None] = self._loop.create_future()
         self._queue.put(Stop(future))
         await future

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from hubbub.web.auth.errors import InvalidToken
 from hubbub.web.auth.mint import PREFIX
-from hubbub.web.auth.options import AuthOptions
+from hubbub.web.auth.options import ALGORITHMS, AuthOptions
 from hubbub.web.auth.tokens import check, read, read_claims
 
 _API_KEY = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9_-]{43}")
-_SIGNED = ("HS256", "RS256", "ES256", "EdDSA")
+_SIGNED = ("HS256", *ALGORITHMS)
 
 
 class Answer(NamedTuple):

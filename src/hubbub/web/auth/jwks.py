@@ -19,6 +19,7 @@ from hubbub.core.clock import Clock
 from hubbub.core.errors import Misconfigured
 from hubbub.web.auth.errors import KeysUnreachable
 from hubbub.web.auth.keys import VerifyKey, parse_jwks, select
+from hubbub.web.auth.options import ALGORITHMS
 from hubbub.web.auth.origins import is_loopback
 
 MAX_AGE: Final = 300.0
@@ -65,6 +66,8 @@ class RemoteKeys:
         """
         if found := select(self._keys, algorithm, kid):
             return found
+        if algorithm not in ALGORITHMS or (self._keys and not kid):
+            return []  # no fetch could bring a key for it
         since_try = self._clock.monotonic() - self._tried
         if since_try >= MIN_INTERVAL and not self._is_fetching:
             self._wanted.set()

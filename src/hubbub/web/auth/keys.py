@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from hubbub.core.errors import Misconfigured
-from hubbub.web.auth.options import AuthOptions, JwtKey
+from hubbub.web.auth.options import ALGORITHMS, AuthOptions, JwtKey
 
 MIN_RSA_BITS: Final = 2048
 """Shortest RSA key (RFC 7518 3.3)."""
@@ -135,7 +135,7 @@ def _misfit(algorithm: str, key: Any) -> str:
         case "EdDSA":
             return "" if isinstance(key, Ed25519PublicKey) else "EdDSA needs an Ed25519 public key"
         case _:
-            return f"{algorithm} is not one of RS256, ES256, EdDSA"
+            return f"{algorithm} is not one of {', '.join(ALGORITHMS)}"
 
 
 def _read(path: str, where: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
@@ -14,6 +14,8 @@ from hubbub.web.auth.origins import check_origin
 
 Algorithm = Literal["RS256", "ES256", "EdDSA"]
 """Signatures that are believed, beside HS256 with `jwt_secret`; each key is bound to one."""
+
+ALGORITHMS: Final[tuple[str, ...]] = get_args(Algorithm)
 
 Secret = Annotated[str, msgspec.Meta(extra={"secret": True})]
 """A text that is never shown: `hubbub config` and `repr` hide it."""

@@ -78,9 +78,8 @@ class Admission:
         key = self._key(host)
         if self.count >= self._max:
             return self._refuse(f"max_connections is {self._max}")
-        ceiling = descriptor_ceiling(self._reserve)
-        if ceiling is not None and descriptor >= ceiling:
-            return self._refuse(f"file descriptors above {ceiling} are kept for the log")
+        if self.is_reserved(descriptor):
+            return self._refuse(f"fd_reserve keeps descriptor {descriptor} free for the log")
         if key:
             of_address = self._by_address.get(key, 0)
             if of_address >= self._max_per_address:
@@ -91,6 +90,11 @@ class Admission:
         self.count += 1
         self._empty.clear()
         return key
+
+    def is_reserved(self, descriptor: int) -> bool:
+        """Tell whether a descriptor is one of those that connections must leave free."""
+        ceiling = descriptor_ceiling(self._reserve)
+        return ceiling is not None and descriptor >= ceiling
 
     def release(self, key: str) -> None:
         """Count a connection out."""

@@ -6,10 +6,6 @@ import asyncio
 import sys
 from typing import NamedTuple
 
-if sys.platform == "linux":
-    import fcntl
-    import termios
-
 from hubbub.web.server.deadlines import Deadlines, Lane
 from hubbub.web.server.writers import StreamWriter
 
@@ -102,8 +98,18 @@ def _unsent(transport: asyncio.Transport) -> int:
     The kernel takes more from us only after a third of its buffer is empty: on a slow line that can
     last longer than any deadline.
     """
-    size = transport.get_write_buffer_size()
-    if sys.platform == "linux":
+    return transport.get_write_buffer_size() + _unsent_by_kernel(transport)
+
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
+    def _unsent_by_kernel(transport: asyncio.Transport) -> int:
         answer = fcntl.ioctl(transport.get_extra_info("socket"), termios.TIOCOUTQ, bytes(4))
-        size += int.from_bytes(answer, sys.byteorder)
-    return size
+        return int.from_bytes(answer, sys.byteorder)
+else:
+
+    def _unsent_by_kernel(transport: asyncio.Transport) -> int:
+        del transport
+        return 0

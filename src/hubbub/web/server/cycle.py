@@ -62,7 +62,18 @@ class Cycle(RequestResponseCycle):
         if self.scope["http_version"] == "1.0" and not _has_length(message):
             self.until_close = True
             self.chunked_encoding = False
-        await self._send(message)
+        transport = self.transport
+        held = _Held()
+        self.transport = cast("Any", held)
+        try:
+            await self._send(message)
+        finally:
+            self.transport = transport
+        if held.head:
+            if self.chunked_encoding or self.until_close or self.scope["method"] == "HEAD":
+                transport.write(held.head)
+            else:  # a body of known length follows at once
+                self.transport = cast("Any", _HeadFirst(self, transport, held.head))
         self.is_last = not self.keep_alive
         self.keep_alive = True  # the protocol closes, see HTTPProtocol.on_response_complete
         if self.writer is not None and self.chunked_encoding and not self.disconnected:
@@ -109,6 +120,36 @@ class Cycle(RequestResponseCycle):
             sock = self.transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
+
+
+class _Held:
+    """Takes a response's head in place of the transport."""
+
+    __slots__ = ("head",)
+
+    def __init__(self) -> None:
+        self.head = b""
+
+    def write(self, data: bytes) -> None:
+        self.head = data
+
+
+class _HeadFirst:
+    """Stands in for the transport until the body comes: head and body are one write, one packet."""
+
+    __slots__ = ("_cycle", "_head", "_transport")
+
+    def __init__(self, cycle: Cycle, transport: asyncio.Transport, head: bytes) -> None:
+        self._cycle = cycle
+        self._transport = transport
+        self._head = head
+
+    def write(self, data: bytes) -> None:
+        self._cycle.transport = self._transport
+        self._transport.write(self._head + data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 def _has_length(message: Message) -> bool:

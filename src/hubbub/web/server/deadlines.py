@@ -17,6 +17,9 @@ LINGER_TIMEOUT = 1.0
 """Seconds for which a refused peer's bytes are still taken, so that it gets to read the refusal:
 a close with unread bytes is a reset, which can overtake what was written (RFC 9112 9.6)."""
 
+MIN_RESOLUTION = 0.01
+"""Seconds between two sweeps at least, however short a deadline is."""
+
 CLOSE_TIMEOUT = 5.0
 """Seconds for which a WebSocket peer may leave our close frame unanswered."""
 
@@ -97,7 +100,8 @@ class Deadlines:
     @property
     def resolution(self) -> float:
         """Seconds between sweeps that keep every deadline within half its duration, or a second."""
-        return min(1.0, *(lane.timeout / 2 for lane in self._lanes))
+        shortest = min(lane.timeout for lane in self._lanes)
+        return max(MIN_RESOLUTION, min(1.0, shortest / 2))
 
     def sweep(self) -> None:
         """Let everybody act whose time has come, in every lane."""

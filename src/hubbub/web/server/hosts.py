@@ -51,7 +51,7 @@ def is_loopback(address: str) -> bool:
 
 def _trusted_name(name: str) -> str:
     host = host_of(name.encode("ascii", errors="replace"))
-    if name == "*" or (host is not None and host == name.lower()):
+    if name == "*" or ("*" not in name and host is not None and host == name.lower()):
         return name.lower()
     raise Misconfigured(
         f"trusted_hosts holds {name!r}: write a host name or address without port, IPv6 in "

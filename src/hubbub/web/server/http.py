@@ -92,13 +92,13 @@ class HTTPProtocol(RequestReader):
         del exc
         self._leave()
         self.server_state.admission.release(self.peer.key)
-        self.end_stream()
         for cycle in (self.active, *self.waiting):
             if cycle is not None:
                 cycle.break_off()
         self.flow.resume_writing()
         self.active = self.cycle = None
         self.waiting.clear()
+        self.end_stream()
 
     def _leave(self) -> None:
         self.connections.discard(self)
@@ -223,9 +223,9 @@ class HTTPProtocol(RequestReader):
             elif self.phase is Phase.HEAD:
                 self.refuse(HEAD_TIMEOUT)
             else:
-                self.transport.close()  # it never said a word
+                self.close()  # it never said a word
         elif lane is lanes.idle:
-            self.transport.close()
+            self.close()
         elif lane is lanes.body:
             cycle = self.cycle
             if self.flow.read_paused or (cycle is not None and cycle.waiting_for_100_continue):

@@ -135,8 +135,6 @@ class Acceptor:
         """Stop listening; who waits in the kernel is refused by it."""
         for sock in self.sockets:
             self._loop.remove_reader(sock.fileno())
-            if sock.family == socket.AF_UNIX:
-                Path(sock.getsockname()).unlink(missing_ok=True)
         for pause in self._pauses.values():
             pause.cancel()
         close_all(self.sockets)
@@ -192,6 +190,9 @@ class Acceptor:
         with contextlib.suppress(OSError):
             sock.send(self._refusal())
             sock.shutdown(socket.SHUT_WR)
+        if self._admission.is_reserved(sock.fileno()):
+            sock.close()
+            return
         if len(self._parting) >= MAX_PARTING:
             self._parting.popleft().close()
         self._parting.append(sock)

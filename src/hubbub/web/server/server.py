@@ -20,8 +20,9 @@ import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from starlette.types import ASGIApp
 from uvicorn.config import Config
@@ -50,7 +51,7 @@ _YIELD_EVERY = 256  # connections told to stop between two turns of the loop
 
 
 class Server:
-    """Serves one ASGI application. `start` and `stop`, or `async with`, or `serve` with signals."""
+    """Serves one ASGI application, once: `start` and `stop`, or `async with`, or `serve`, or `run`."""
 
     def __init__(self, app: ASGIApp, options: ServerOptions | None = None) -> None:
         self.options = options or ServerOptions()
@@ -114,9 +115,9 @@ class Server:
         loop = asyncio.get_running_loop()
         raise_descriptor_limit()
         owned = bind(self.options) if sockets is None else list(sockets)
-        names = [sock.getsockname() for sock in owned]
+        names = [sock.getsockname() for sock in owned if sock.family != socket.AF_UNIX]
         try:
-            on_loopback = all(not isinstance(n, str) and is_loopback(n[0]) for n in names)
+            on_loopback = bool(names) and all(is_loopback(name[0]) for name in names)
             hosts = HostRule.of(self.options.trusted_hosts, loopback=on_loopback)
             self._state = State(self.options, hosts, loop.time)
             self._config.load()
@@ -125,7 +126,7 @@ class Server:
         except BaseException:
             close_all(owned)
             raise
-        self._port = next((name[1] for name in names if not isinstance(name, str)), 0)
+        self._port = names[0][1] if names else 0
         self._acceptor = Acceptor(owned, self._state.admission, self._protocol, self._overloaded)
         self._beat()
         self._acceptor.start(self.options.backlog)
@@ -200,20 +201,20 @@ class Server:
     def _beat(self) -> None:
         """Keep time for everybody: the deadlines, the Date of the answers."""
         state = self._state
-        state.tell_date(time.time())
-        state.lanes.sweep()
-        self._acceptor.part()
         loop = asyncio.get_running_loop()
         self._heartbeat = loop.call_later(state.lanes.resolution, self._beat)
+        state.tell_date(time.time())
+        self._acceptor.part()
+        state.lanes.sweep()
 
     async def _stop(self) -> None:
         state = self._state
         state.is_stopping = True
-        self._acceptor.close()
+        self._stop_listening()
         for i, connection in enumerate(list(state.connections)):
             if i % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-            connection.shutdown()
+            self._shut_down(connection)
         try:
             async with asyncio.timeout(self.options.drain_timeout):
                 await state.admission.empty()
@@ -224,9 +225,26 @@ class Server:
         self._heartbeat.cancel()
         await self._lifespan.shutdown()
 
+    def _stop_listening(self) -> None:
+        self._acceptor.close()
+        if self.options.uds is not None:
+            Path(self.options.uds).unlink(missing_ok=True)
+
+    def _shut_down(self, connection: Any) -> None:
+        """Tell a connection; what its application does then must not keep it from the others."""
+        try:
+            connection.shutdown()
+        except Exception:
+            logger.exception("a connection could not be told that the server stops")
+            connection.transport.abort()
+
     async def _cut(self) -> None:
         state = self._state
-        logger.warning("cutting %d connections: drain_timeout is over", state.admission.count)
+        logger.warning(
+            "drain_timeout is over: cutting %d connections and %d requests",
+            state.admission.count,
+            len(state.tasks),
+        )
         for connection in list(state.connections):
             connection.transport.abort()
         for task in state.tasks:

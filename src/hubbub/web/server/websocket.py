@@ -98,8 +98,8 @@ class WebSocketProtocol(FrameReader):
         """Tell the application, and whoever writes to the stream."""
         self.lanes.forget(self)
         self.state.admission.release(self.peer.key)
-        self.end_stream()
         super().connection_lost(exc)
+        self.end_stream()
 
     # The handshake.
 
