@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-PUBLIC = ("hubbub", "hubbub.cli", "hubbub.client", "hubbub.testing")
+PUBLIC = ("hubbub", "hubbub.cli", "hubbub.client", "hubbub.testing.log")
 COMMANDS = ("serve", "publish", "listen", "token", "doctor", "config", "bench")
 
 

@@ -35,6 +35,7 @@ from hubbub.sources.publish import Publisher
 from hubbub.streams import Streams
 from hubbub.streams.history import History
 from hubbub.web.auth import Authenticator
+from hubbub.web.options import EVERYBODY
 from hubbub.wire.cloudevents import DEFAULT_TYPE, Defaults, from_attributes
 
 if TYPE_CHECKING:
@@ -71,7 +72,11 @@ class Hub:
             )
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
-        self.authenticator = Authenticator(settings.auth, self.clock)
+        auth = settings.auth
+        if settings.web.cors_origins != EVERYBODY:  # whoever is named may write as well as read
+            origins = auth.origins + settings.web.cors_origins
+            auth = msgspec.structs.replace(auth, origins=origins)
+        self.authenticator = Authenticator(auth, self.clock)
         self._rng = rng or random.SystemRandom()
         self._open: AsyncExitStack | None = None
         self._asgi: ASGIApp | None = None
@@ -87,7 +92,7 @@ class Hub:
         if self._asgi is None:
             from hubbub.web.app import create_app  # noqa: PLC0415  the face is not needed in process
 
-            self._asgi = create_app(self)
+            self._asgi = create_app(self, self.lifespan)
         return self._asgi
 
     async def start(self) -> None:
@@ -130,9 +135,15 @@ class Hub:
 
     @asynccontextmanager
     async def lifespan(self, _app: object = None) -> AsyncGenerator[None]:
-        """Run with an application: `FastAPI(lifespan=hub.lifespan)`."""
-        async with self:
+        """Run with an application: `FastAPI(lifespan=hub.lifespan)`; no matter if it runs already.
+
+        `hub.asgi` has it built in, for servers that tell it when they start and stop.
+        """
+        if self._open is not None:
             yield
+        else:
+            async with self:
+                yield
 
     def metrics(self, accept: str = "") -> tuple[str, bytes]:
         """Return the metrics as (media type, body), in the text form that `accept` asks for."""

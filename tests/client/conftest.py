@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hubbub.client import AsyncClient
+from hubbub.client import AsyncClient, Listener
 
 from .gateway import Gateway, running
 
@@ -68,3 +68,8 @@ def make(gateway: Gateway, time: FakeTime) -> Callable[..., AsyncClient]:
 async def client(make: Callable[..., AsyncClient]) -> AsyncIterator[AsyncClient]:
     async with make() as opened:
         yield opened
+
+
+async def take(listener: Listener, count: int) -> list[Any]:
+    """Return the data of the next events."""
+    return [(await anext(listener)).data for _ in range(count)]

@@ -7,13 +7,13 @@ import logging
 from itertools import accumulate, repeat
 
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from hubbub.client import Gap, Refused, Unexpected, Unreachable
-from hubbub.client.listener import Listener
+from hubbub.client import Gap, Refused, Unreachable
 from hubbub.core.errors import InvalidTopic, TooLarge
 
-from .gateway import Gateway, answer, close_with, let_pass, refuse, running
+from .conftest import take
+from .gateway import Gateway, let_pass, refuse, running
 
 pytestmark = pytest.mark.anyio
 LONG = "x" * 1000
@@ -29,10 +29,6 @@ def transport(request):
 async def client(make, transport):
     async with make(transport=transport) as opened:
         yield opened
-
-
-async def take(listener: Listener, count: int) -> list:
-    return [(await anext(listener)).data for _ in range(count)]
 
 
 class TestResuming:
@@ -108,15 +104,6 @@ class TestResuming:
 
 
 class TestWaiting:
-    async def test_never_sooner_than_the_server_says(self, make, gateway, time):
-        gateway.retry_ms = 4000
-        gateway.cuts += [1, 1, 1]
-        await gateway.say(0)
-        async with make() as client:
-            await take(client.listen("t", since="earliest"), 1)
-        assert len(time.slept) == 3
-        assert all(3.9 < wait <= 5 for wait in time.slept)
-
     async def test_retry_after_of_a_refusal_is_honoured(self, client, gateway, time):
         await gateway.say(0)
         gateway.faults += [refuse(503, retry_after="9"), refuse(429, retry_after="2")]
@@ -255,60 +242,6 @@ class TestRefusals:
             client.listen("a//b")
         assert not gateway.requests
 
-    async def test_204_means_stay_away(self, make, gateway):
-        gateway.faults.append(answer(204))
-        async with make() as client:
-            with pytest.raises(Refused, match="not to come back"):
-                await anext(client.listen("t"))
-
-    async def test_what_is_no_stream(self, make, gateway):
-        gateway.faults.append(answer(200, b"<html>"))
-        async with make() as client:
-            with pytest.raises(Unexpected, match="text/html"):
-                await anext(client.listen("t"))
-
-    @pytest.mark.parametrize(
-        "stream", [b"data: {}\n\n", b"data: [1\n\n", b"event: hubbub.gap\ndata: 1\n\n"]
-    )
-    async def test_what_is_no_event(self, make, gateway, stream):
-        gateway.faults.append(answer(200, stream, "text/event-stream"))
-        async with make() as client:
-            with pytest.raises(Unexpected):
-                await anext(client.listen("t"))
-
-    async def test_a_refused_subscription(self, make, gateway):
-        async with make(transport="websocket") as client:
-            with pytest.raises(Refused, match="403 Not allowed: ask for another topic"):
-                await anext(client.listen("forbidden"))
-
-    @pytest.mark.parametrize(("code", "status"), [(1008, 403), (1003, 415), (1007, 400)])
-    async def test_a_close_code_that_says_no(self, make, gateway, code, status):
-        gateway.faults.append(close_with(code, "the token has expired"))
-        async with make(transport="websocket") as client:
-            with pytest.raises(Refused, match="the token has expired") as caught:
-                await anext(client.listen("t"))
-        assert caught.value.status == status
-
-    @pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 1013])
-    async def test_a_close_code_that_says_come_back(self, make, gateway, time, code):
-        gateway.faults.append(close_with(code, "restart"))
-        await gateway.say(0)
-        async with make(transport="websocket") as client:
-            assert await take(client.listen("t", since="earliest"), 1) == [0]
-        assert len(time.slept) == 1
-
-    async def test_another_subprotocol(self, make, gateway):
-        async def plain(_, request):
-            socket = web.WebSocketResponse()
-            await socket.prepare(request)
-            await socket.receive()
-            return socket
-
-        gateway.faults.append(plain)
-        async with make(transport="websocket") as client:
-            with pytest.raises(Unexpected, match=r"hubbub\.v1"):
-                await anext(client.listen("t"))
-
     async def test_an_event_over_the_bound(self, client, gateway, monkeypatch):
         from hubbub.client import caller
         from hubbub.wire.sse import Parser
@@ -338,62 +271,6 @@ class TestQuestion:
             assert gateway.subscribed == [
                 {"op": "subscribe", "ref": 1, "topics": ["a/*", "ü/**"], **wanted}
             ]
-
-
-class TestSilence:
-    async def test_a_stream_without_a_byte_is_dead(self, make, gateway, monkeypatch):
-        from hubbub.client import sse
-
-        monkeypatch.setattr(sse, "SILENCE", 0.05)
-        async with make() as client:
-            waiting = asyncio.create_task(take(client.listen("t", since="earliest"), 1))
-            await gateway.asked(3)
-            await gateway.say(0)
-            assert await waiting == [0]
-
-    async def test_a_socket_is_pinged_and_lives_as_long_as_it_answers(
-        self, make, gateway, monkeypatch
-    ):
-        from hubbub.client import websocket
-
-        pings = []
-
-        async def quiet(_, request):
-            socket = web.WebSocketResponse(protocols=("hubbub.v1",), autoping=False)
-            await socket.prepare(request)
-            await socket.receive()
-            while len(pings) < 3:
-                pings.append((await socket.receive()).type)
-                await socket.pong()
-            await socket.ping(b"and you?")
-            pings.append((await socket.receive()).type)
-            event = {"specversion": "1.0", "id": "1", "source": "/", "type": "t", "data": "here"}
-            await socket.send_json({"op": "event", "event": event})
-            await socket.receive()
-            return socket
-
-        monkeypatch.setattr(websocket, "SILENCE", 0.1)
-        gateway.faults.append(quiet)
-        async with make(transport="websocket") as client:
-            assert await take(client.listen("t"), 1) == ["here"]
-        assert pings == [WSMsgType.PING] * 3 + [WSMsgType.PONG]
-        assert len(gateway.requests) == 1
-
-    async def test_a_socket_that_does_not_answer_is_dead(self, make, gateway, monkeypatch):
-        from hubbub.client import websocket
-
-        async def deaf(_, request):
-            socket = web.WebSocketResponse(protocols=("hubbub.v1",))
-            await socket.prepare(request)
-            await asyncio.Event().wait()
-
-        monkeypatch.setattr(websocket, "SILENCE", 0.1)
-        monkeypatch.setattr(websocket, "GOODBYE", 0.01)
-        gateway.faults.append(deaf)
-        await gateway.say(0)
-        async with make(transport="websocket") as client:
-            assert await take(client.listen("t", since="earliest"), 1) == [0]
-        assert len(gateway.requests) == 2
 
 
 def _small(init):

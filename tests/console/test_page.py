@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
+from console.browser import browser, live, needs_chromium
 from hubbub.client import AsyncClient
+from hubbub.core.grants import Grants
 from hubbub.demo.gateway import Gateway, gateway
 from hubbub.demo.quakes import load
+from hubbub.web.auth.mint import mint_key
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-WAIT = 30_000  # milliseconds: a deadline for a busy machine, nothing takes that long
-
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt install chromium"),
-]
-
-expect.set_options(timeout=WAIT)
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, needs_chromium]
 
 
 @pytest.fixture
@@ -37,29 +29,6 @@ async def running(tmp_path: Path) -> AsyncGenerator[Gateway]:
 async def page() -> AsyncGenerator[Page]:
     async with browser() as found:
         yield found
-
-
-@asynccontextmanager
-async def browser() -> AsyncGenerator[Page]:
-    """Open a page; whatever the browser complains about on it fails the test."""
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = await chromium.new_page()
-        page.set_default_timeout(WAIT)
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda said: complaints.append(said.text) if "Content Security" in said.text else None,
-        )
-        yield page
-        await chromium.close()
-        assert complaints == []
-
-
-async def live(page: Page, url: str) -> None:
-    await page.goto(url)
-    await expect(page.locator("#state")).to_have_text("live")
 
 
 async def test_it_shows_what_was_and_what_comes(running: Gateway, page: Page) -> None:
@@ -162,3 +131,25 @@ async def test_the_list_can_be_held(running: Gateway, page: Page) -> None:
         assert await page.locator("#list li").count() == 0
         await page.get_by_role("button", name="Hold the list").click()
         await expect(page.locator("#list li")).to_have_count(1)
+
+
+async def test_a_token_lets_it_in_for_this_session(tmp_path: Path, page: Page) -> None:
+    made = mint_key("page", Grants(publish=("orders/*",), subscribe=("**",)))
+    (tmp_path / "hubbub.toml").write_text(
+        f'[[auth.keys]]\nname = "page"\nhash = "{made.entry.hash}"\n'
+        'grants = { publish = ["orders/*"], subscribe = ["**"] }\n'
+    )
+    async with gateway(0, tmp_path) as running:
+        await page.goto(f"{running.url}/")
+        await expect(page.locator("#state")).to_have_text("refused")
+        await expect(page.locator("#notice")).to_contain_text("A token is needed here")
+        await page.fill("#token", made.key)
+        await page.get_by_role("button", name="Use it for this session").click()
+        await expect(page.locator("#state")).to_have_text("live")
+        await expect(page.locator("#login")).to_be_hidden()
+        await page.fill("#publish-topic", "orders/1")
+        await page.get_by_role("button", name="Publish").click()
+        await expect(page.locator("#published")).to_have_text(re.compile("^201"))
+        await page.fill("#publish-topic", "stock/1")
+        await page.get_by_role("button", name="Publish").click()
+        await expect(page.locator("#published")).to_have_text(re.compile("^403: this token may"))

@@ -27,7 +27,6 @@ WORKER = Path(__file__).with_name("worker.py")
 STRACE = shutil.which("strace")
 
 
-
 @cache
 def tracing(calls: str, injection: str) -> list[str]:
     """Return the command that does something to system calls, or skip where that cannot be."""

@@ -38,7 +38,9 @@ made = st.builds(
 selections = st.one_of(
     st.just(EVERYTHING),
     st.builds(
-        lambda patterns, types, filtered: Selection.of(patterns, types, SIZED if filtered else None),
+        lambda patterns, types, filtered: Selection.of(
+            patterns, types, SIZED if filtered else None
+        ),
         st.lists(st.sampled_from([*TOPICS, "a/*", "a/**", "*/b", "none"]), min_size=1, max_size=3),
         st.lists(st.sampled_from(["made", "paid"]), max_size=1),
         st.booleans(),

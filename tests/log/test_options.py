@@ -15,7 +15,12 @@ def test_sections_of_the_settings_are_read() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b'{"sotre": "memory:"}', b'{"trim_interval": 0}', b'{"dedupe_max": -1}', b'{"ring_bytes": -1}'],
+    [
+        b'{"sotre": "memory:"}',
+        b'{"trim_interval": 0}',
+        b'{"dedupe_max": -1}',
+        b'{"ring_bytes": -1}',
+    ],
 )
 def test_what_cannot_work_is_refused(text: bytes) -> None:
     with pytest.raises(msgspec.ValidationError):

@@ -66,7 +66,10 @@ def test_it_is_bounded_in_bytes_and_in_records() -> None:
     for start in range(1, 1001, 10):
         kept.add([record(start + n, size=1000) for n in range(10)])
         assert len(kept) * (OVERHEAD + 1000) <= 100 * (OVERHEAD + 100)
-    assert (kept.last, kept.after(990)) == (1000, [record(990 + n, size=1000) for n in range(1, 11)])
+    assert (kept.last, kept.after(990)) == (
+        1000,
+        [record(990 + n, size=1000) for n in range(1, 11)],
+    )
     small = Ring(10 * OVERHEAD, 0)
     small.add([record(n) for n in range(1, 100)])
     assert len(small) < 10
@@ -89,7 +92,9 @@ def test_one_call_looks_at_a_bounded_number_of_records() -> None:
     kept = Ring(1 << 30, 0)
     kept.add([record(n, "a/b") for n in range(1, 2 * ring.LOOK + 10)])
     assert kept.page(0, 10, Selection.of(["b/*"])) == Page([], ring.LOOK)
-    assert kept.page_back(kept.last + 1, 10, Selection.of(["b/*"])).next == kept.last - ring.LOOK + 1
+    assert (
+        kept.page_back(kept.last + 1, 10, Selection.of(["b/*"])).next == kept.last - ring.LOOK + 1
+    )
     never = Selection.of(["**"], [], Filter("never", lambda _: False))
     assert kept.page(0, 10, never) == Page([], ring.LOOK_FILTERED)
     assert kept.page(0, 10, Selection.of(["b"])) == Page([], kept.last), "a lane needs no look"

@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 
 from asgi import Client
-from hubbub.core.errors import Forbidden, HubbubError, NotFound, TooLarge, TooMany, Unauthenticated
-from hubbub.web.answers import Answer, ClientGone, UpgradeRequired, answering
+from hubbub.core.errors import (
+    Forbidden,
+    HubbubError,
+    NotFound,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    UpgradeRequired,
+)
+from hubbub.web.answers import Answer, ClientGone, answering
 from hubbub.web.face import Receive, Scope, Send
 
 pytestmark = pytest.mark.anyio

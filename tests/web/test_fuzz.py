@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ CHECKS: list[Any] = [
     checks.status_code_conformance,
     checks.unsupported_method,
 ]
+
+
+COUNT = itertools.count()
 
 
 class Impatient:
@@ -65,4 +69,6 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", Impatient())
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 def test_every_operation(case: schemathesis.Case) -> None:
+    if "Idempotency-Key" in case.headers and next(COUNT) % 8:
+        del case.headers["Idempotency-Key"]  # most requests are others, not repeats
     case.call_and_validate(checks=CHECKS)

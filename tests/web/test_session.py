@@ -25,7 +25,7 @@ from hubbub.core.grants import EVERYONE, Grants, Principal
 from hubbub.core.position import Position
 from hubbub.core.start import LATEST, After, Last
 from hubbub.sources import PublishOptions
-from hubbub.web.auth import NOBODY, ApiKey, AuthOptions
+from hubbub.web.auth import NOBODY, ApiKey, AuthOptions, MissingToken
 from hubbub.web.session import Session
 
 pytestmark = pytest.mark.anyio
@@ -53,8 +53,10 @@ def session(gateway: Gateway) -> Session:
 
 async def test_a_token_makes_somebody_of_nobody(gateway: Gateway) -> None:
     session = Session(gateway, NOBODY)
-    with pytest.raises(Forbidden):
+    with pytest.raises(MissingToken):
         session.select(["orders/1"])
+    with pytest.raises(MissingToken):
+        await session.publish_data("orders/1", b"1")
     with pytest.raises(Unauthenticated):
         session.authenticate("hk_wrong")
     assert session.principal is NOBODY

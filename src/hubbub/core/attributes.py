@@ -28,13 +28,15 @@ MAX_TEXT = 8192
 """Longest attribute text in characters: attributes travel in headers, where 8 KiB is the custom."""
 
 _NAME = re.compile(r"[a-z0-9]+", re.ASCII)
-_FORBIDDEN = re.compile(
+FORBIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
     + "".join(
         f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000)
     )
     + "]"
 )
+"""What no String holds (CloudEvents 1.0.2, Type System): controls and code points that are no characters."""
+
 _URI_REFERENCE = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]++|%[0-9A-Fa-f]{2})++")
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:.")
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -78,7 +80,7 @@ def check_text(name: str, value: str) -> None:
     """Raise `InvalidEvent` if the text has characters that a String must not have."""
     if len(value) > MAX_TEXT:
         raise InvalidEvent(f"{name} has at most {MAX_TEXT} characters", pointer=pointer(name))
-    if not (value.isascii() and value.isprintable()) and _FORBIDDEN.search(value):
+    if not (value.isascii() and value.isprintable()) and FORBIDDEN.search(value):
         raise InvalidEvent(
             f"{name} holds a control character or a code point that is no character",
             pointer=pointer(name),

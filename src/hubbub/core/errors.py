@@ -6,7 +6,7 @@
     │   ├── InvalidPosition    400
     │   ├── InvalidEvent       400
     │   └── InvalidFilter      400
-    ├── Unauthenticated        401  no token, or one that does not hold
+    ├── Unauthenticated        401  no token, or one that does not hold (web/auth has details)
     ├── Forbidden              403  a good token without the right
     ├── NotFound               404
     ├── NotAllowed             405
@@ -14,6 +14,8 @@
     ├── InProgress             409  the same Idempotency-Key is being worked on
     ├── TooLarge               413
     ├── Unsupported            415  encoding or format not understood
+    │   ├── UpgradeRequired        426  the address speaks WebSocket only
+    │   └── VersionNotSupported    505  this version of HTTP cannot carry it
     ├── KeyReused              422  the same Idempotency-Key with another body
     ├── TooMany                429  a rate or a count; come back after `retry_after`
     ├── Unavailable            503  not durable now; come back after `retry_after`
@@ -192,6 +194,22 @@ class Unsupported(HubbubError):
     title = "Format not understood"
     status = 415
     close_code = 1003
+
+
+class UpgradeRequired(Unsupported):
+    """The address speaks WebSocket only."""
+
+    kind = "upgrade-required"
+    title = "This is a WebSocket"
+    status = 426
+
+
+class VersionNotSupported(Unsupported):
+    """The version of HTTP cannot carry what was asked for."""
+
+    kind = "http-version"
+    title = "Not over this version of HTTP"
+    status = 505
 
 
 class KeyReused(HubbubError):

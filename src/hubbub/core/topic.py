@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
+from hubbub.core.attributes import FORBIDDEN
 from hubbub.core.errors import InvalidTopic
 
 MAX_BYTES = 255
@@ -110,5 +111,7 @@ def _check(text: str) -> None:
 def _check_unicode(text: str) -> None:
     if any(unicodedata.category(c) in _REFUSED_CATEGORIES for c in text):
         raise InvalidTopic("a topic holds no control or format characters")
+    if FORBIDDEN.search(text):
+        raise InvalidTopic("a topic holds no code points that are no characters")
     if len(text.encode()) > MAX_BYTES:
         raise InvalidTopic(f"a topic has at most {MAX_BYTES} bytes of UTF-8")

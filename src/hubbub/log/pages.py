@@ -1,14 +1,14 @@
 """Reads of the engine that many readers share.
 
-After a restart thousands of clients resume from about the same place. Their reads begin at offsets
-rounded down to a block, go on where a shared page ended, and are made once: whoever asks for a page
-that is being read waits for it, and pages that are complete are kept for a while.
+After a restart thousands of clients resume from about the same place. Whoever asks for what a page
+holds that is kept, or is being read, gets it from there; other reads begin at offsets rounded down
+to a block, so that those who come next find them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Awaitable, Callable
 from operator import attrgetter
 from typing import Final
@@ -44,15 +44,13 @@ class Pages:
         """Least recently used first, with their bytes."""
         self._bytes = 0
         self._reads: dict[Key, asyncio.Task[Page]] = {}
-        self._ends: dict[tuple[Selection, int], int] = {}
-        """Where kept pages end, and how many of them: a reader that comes from one goes on there."""
+        self._starts: dict[Selection, list[int]] = {}
+        """Where pages begin that are kept or being read, in order."""
 
     async def read(self, after: int, limit: int, selection: Selection) -> Page:
         """Read forward like `Log.read`."""
         while True:
-            start = after
-            if (selection, after) not in self._ends:
-                start = max(after - after % BLOCK, self._engine.tail - 1)
+            start = self._start(after, selection)
             try:
                 page = await self._forward(start, after, selection)
             except Gap:
@@ -65,6 +63,19 @@ class Pages:
         if first + limit < len(page.records):
             return Page(records, records[-1].offset)
         return Page(records, max(page.next, after))
+
+    def _start(self, after: int, selection: Selection) -> int:
+        """Return where a shared page begins that may hold what follows `after`."""
+        starts = self._starts.get(selection, [])
+        place = bisect_right(starts, after) - 1
+        if place >= 0:
+            start = starts[place]
+            kept = self._kept.get((selection, start, 0))
+            if (after - start < BLOCK) if kept is None else (kept[0].next > after):
+                return start
+            if kept is not None and kept[0].next == after:
+                return after  # whoever read that page comes here next
+        return max(after - after % BLOCK, self._engine.tail - 1)
 
     async def _forward(self, start: int, after: int, selection: Selection) -> Page:
         """Go from page to page until one reaches beyond `after`, or nothing follows."""
@@ -94,37 +105,44 @@ class Pages:
         task = self._reads.get(key)
         if task is None:
             task = asyncio.ensure_future(self._read(key, read))
-            self._reads[key] = task
             task.add_done_callback(_look)
+            self._reads[key] = task
+            if not key[2]:
+                insort(self._starts.setdefault(key[0], []), key[1])
         return await asyncio.shield(task)  # who goes away does not take the page from the others
 
     async def _read(self, key: Key, read: Callable[[], Awaitable[Page]]) -> Page:
         try:
             page = await read()
+        except BaseException:
+            self._forget(key)
+            raise
         finally:
             del self._reads[key]
         if len(page.records) >= (key[2] or PAGE) or page.next < self._engine.head:
             self._keep(key, page)
+        else:
+            self._forget(
+                key
+            )  # it ends at the head because there is no more: next time there may be
         return page
 
     def _keep(self, key: Key, page: Page) -> None:
         size = OVERHEAD + sum(len(record.json) + OVERHEAD for record in page.records)
         self._kept[key] = page, size
         self._bytes += size
-        if not key[2]:
-            end = key[0], page.next
-            self._ends[end] = self._ends.get(end, 0) + 1
         while self._bytes > MAX_BYTES and len(self._kept) > 1:
-            self._drop(next(iter(self._kept)))
+            oldest = next(iter(self._kept))
+            self._bytes -= self._kept.pop(oldest)[1]
+            self._forget(oldest)
 
-    def _drop(self, key: Key) -> None:
-        page, size = self._kept.pop(key)
-        self._bytes -= size
-        if not key[2]:
-            end = key[0], page.next
-            self._ends[end] -= 1
-            if not self._ends[end]:
-                del self._ends[end]
+    def _forget(self, key: Key) -> None:
+        if key[2]:
+            return
+        starts = self._starts[key[0]]
+        del starts[bisect_left(starts, key[1])]
+        if not starts:
+            del self._starts[key[0]]
 
     async def close(self) -> None:
         """Wait for what is being read."""

@@ -160,9 +160,9 @@ class _Connection:
         subscription = Subscription(selection, after)
         for pattern in op.topics:
             self._subscriptions[pattern] = subscription
+        if gap is not None:  # before a position that is past it
+            self._answer("gap", op.ref, requested=gap.requested, resumes_at=gap.resumes_at)
         self._answer("subscribed", op.ref, position=str(position(self._desk.log, after)))
-        if gap is not None:
-            self._reader.write(self._reader.encoding.gap(gap))
         self._waiting_live.append(op.ref)
         self._reader.reselect(self._selection(), after=after, on_live=self._say_live)
 

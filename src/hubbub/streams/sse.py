@@ -1,7 +1,8 @@
 """Server-Sent Events: the life of one stream (WHATWG HTML 9.2, api.md Read).
 
 The first bytes go out at once and hold `retry:` and an `id:` of where the stream begins, so that a
-client which is cut off before its first event still comes back to the right place.
+client which is cut off before its first event still comes back to the right place; or the gap, if
+what it asked for is gone.
 """
 
 from __future__ import annotations
@@ -50,11 +51,14 @@ async def serve_sse(  # noqa: PLR0913  what a client may ask of a stream
     after, gap = await begin(log, start, selection)
     extensions: dict[str, Any] = scope.get("extensions") or {}
     framing = "chunked" if WIRE in extensions else "plain"
-    form = desk.encoding(
-        "sse" if format == "cloudevents" else "sse-data", framing, types=event_types
-    )
-    first = sse.comment("hubbub") + sse.retry(int(desk.options.retry * 1000))
-    first += b"id: %b\n\n" % str(position(log, after)).encode()
+    dialect = "sse" if format == "cloudevents" else "sse-data"
+    form = desk.encoding(dialect, framing, types=event_types)
+    opening = sse.comment("hubbub") + sse.retry(int(desk.options.retry * 1000))
+    # The position of a client that lost events moves with the news of that, not before it.
+    if gap is not None:
+        opening += desk.encoding(dialect, "plain").gap(gap)
+    else:
+        opening += sse.position_only(str(position(log, after)))
     await send(
         {
             "type": "http.response.start",
@@ -62,7 +66,7 @@ async def serve_sse(  # noqa: PLR0913  what a client may ask of a stream
             "headers": [*_HEADERS, *headers],
         }
     )
-    await send({"type": "http.response.body", "body": first, "more_body": True})
+    await send({"type": "http.response.body", "body": opening, "more_body": True})
     writer = desk.writer(extensions, send, framing)
     reader = desk.reader("sse", writer, form, selection, after)
 
@@ -73,8 +77,6 @@ async def serve_sse(  # noqa: PLR0913  what a client may ask of a stream
     writer.on_shutdown = goodbye
     cancel = desk.end_at(principal.expires, writer.finish)
     try:
-        if gap is not None:
-            reader.write(form.gap(gap))
         reader.start(_say_live(reader.write, form) if control else None)
         while (await receive())["type"] != "http.disconnect":
             pass

@@ -84,8 +84,8 @@ class SendWriter:
                 self._wake.clear()
                 if self._open:
                     await self._wake.wait()
-        except OSError:
-            pass  # the other side is gone (ASGI: send raises OSError then)
+        except (OSError, RuntimeError):
+            pass  # the other side is gone: ASGI says OSError, some servers say it otherwise
         finally:
             self._open = False
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from hubbub.core.errors import HubbubError, TooLarge, Unsupported
+from hubbub.core.errors import HubbubError, TooLarge, UpgradeRequired
 from hubbub.web.auth import www_authenticate
 from hubbub.web.face import App, Headers, Message, Receive, Scope, Send
 from hubbub.wire import problem
@@ -40,22 +40,6 @@ Handler = Callable[[Scope, Receive, Send], Awaitable[Answer | None]]
 
 class ClientGone(Exception):
     """The client went away in the middle of its request: there is nobody to answer."""
-
-
-class UpgradeRequired(Unsupported):
-    """The address speaks WebSocket only."""
-
-    kind = "upgrade-required"
-    title = "This is a WebSocket"
-    status = 426
-
-
-class VersionNotSupported(Unsupported):
-    """The version of HTTP cannot carry what was asked for."""
-
-    kind = "http-version"
-    title = "Not over this version of HTTP"
-    status = 505
 
 
 def answering(handler: Handler) -> App:

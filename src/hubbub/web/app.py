@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Final
 
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
+from starlette.types import Lifespan
 
 from hubbub.core.errors import NotFound
 from hubbub.web.answers import Answer, answering
@@ -27,9 +28,12 @@ from hubbub.web.sockets import no_socket
 _EVENTS: Final = b"/events"
 
 
-def create_app(hub: Hub) -> App:
-    """Make the application of a gateway, which may be opened later, but before the first request."""
-    app = _Front(hub)
+def create_app(hub: Hub, lifespan: Lifespan[Router] | None = None) -> App:
+    """Make the application of a gateway, which may be opened later, but before the first request.
+
+    `lifespan` opens it where a server tells the application that it starts and stops.
+    """
+    app = _Front(hub, lifespan)
     origins = hub.settings.web.cors_origins
     return Cors(app, origins) if origins else app
 
@@ -37,13 +41,13 @@ def create_app(hub: Hub) -> App:
 class _Front:
     """Sends topics and events straight to their resource, everything else through the router."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, lifespan: Lifespan[Router] | None) -> None:
         table = resources(hub)
         table.append(Resource("/openapi.json", _openapi(table)))
         by_path = {resource.path: resource for resource in table}
         self._topics = by_path["/topics/{topic}"]
         self._events = by_path["/events"]
-        self._router = _router(table)
+        self._router = _router(table, lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -57,14 +61,14 @@ class _Front:
         await self._router(scope, receive, send)
 
 
-def _router(table: list[Resource]) -> App:
+def _router(table: list[Resource], lifespan: Lifespan[Router] | None) -> App:
     routes: list[BaseRoute] = []
     for resource in table:
         path = resource.path.replace("{topic}", "{topic:path}")
         routes.append(Route(path, resource))
         if resource.websocket is not None:
             routes.append(WebSocketRoute(path, resource.websocket))
-    return Router(routes, redirect_slashes=False, default=_nothing_here)
+    return Router(routes, redirect_slashes=False, default=_nothing_here, lifespan=lifespan)
 
 
 def _openapi(table: list[Resource]) -> Operation:

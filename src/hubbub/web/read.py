@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
+from hubbub.core.errors import VersionNotSupported
 from hubbub.core.event import Record
 from hubbub.core.grants import Principal
 from hubbub.core.reading import position
 from hubbub.core.start import EARLIEST
 from hubbub.web import reading
-from hubbub.web.answers import NO_STORE, SAFETY, Answer, VersionNotSupported
+from hubbub.web.answers import NO_STORE, SAFETY, Answer
 from hubbub.web.face import Headers, Hub, Receive, Scope, Send
 from hubbub.web.query import Query, has_tag, query_of
 from hubbub.wire import feeds, json

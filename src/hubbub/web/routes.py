@@ -17,38 +17,68 @@ from hubbub.core.errors import (
     Unauthenticated,
     Unavailable,
     Unsupported,
+    UpgradeRequired,
+    VersionNotSupported,
 )
 from hubbub.core.event import Published
+from hubbub.core.start import MAX_LAST
+from hubbub.core.topic import MAX_PATTERNS
 from hubbub.web import health, static
-from hubbub.web.answers import Answer, UpgradeRequired, VersionNotSupported
+from hubbub.web.answers import Answer
 from hubbub.web.face import Hub, Receive, Scope, Send
 from hubbub.web.health import Alive, Ready
 from hubbub.web.operations import Operation, Parameter, Resource, Response
 from hubbub.web.publish import Batch, Publish
 from hubbub.web.read import Read
-from hubbub.web.reading import FORMATS, MAX_LIMIT, STREAMED
-from hubbub.web.schemas import ANYTHING, CLOUDEVENT, CLOUDEVENTS, TEXT
+from hubbub.web.reading import DEFAULT_LIMIT, FORMATS, MAX_LIMIT, STREAMED
+from hubbub.web.schemas import (
+    ANYTHING,
+    CLOUDEVENT,
+    CLOUDEVENTS,
+    KEY,
+    NAME,
+    PATTERN,
+    POSITION,
+    START,
+    TEXT,
+    TOPIC,
+)
+from hubbub.web.selections import MAX_TYPES
 from hubbub.web.sockets import multiplexed_socket, topic_socket
 from hubbub.wire.cloudevents import CE_BATCH_JSON, CE_JSON, NDJSON
 from hubbub.wire.feeds import ATOM, JSON_FEED
 
 _AUTH: Final = (Unauthenticated, Forbidden)
 
-_TOPIC: Final = Parameter(
+_TO: Final = Parameter(
     "topic",
-    "1 to 255 bytes of UTF-8 in segments between `/`, each percent-encoded by itself; to read, a"
-    " segment may be `*` and the last `**`. Where a client encodes the `/` too, use `/events`.",
-    {"type": "string", "minLength": 1, "maxLength": 255},
+    "1 to 255 bytes of UTF-8 in segments between `/`, each percent-encoded by itself. Where a client"
+    " encodes the `/` too, use `/events?topic=`.",
+    TOPIC,
     "path",
 )
+_FROM: Final = Parameter(
+    "topic",
+    "A topic or a pattern, in which a segment may be `*` and the last one `**`.",
+    PATTERN,
+    "path",
+)
+_SEVERAL: Final = Parameter(
+    "topic",
+    "A pattern to read; may be repeated. None: all that may be read.",
+    {"type": "array", "items": PATTERN, "maxItems": MAX_PATTERNS},
+)
+_ALL_TO: Final = Parameter(
+    "topic", "Where all events go, whatever topic they name themselves.", TOPIC
+)
 _PUBLISHING: Final = (
-    Parameter("type", "The type of events that have none; default `hubbub.published`."),
+    Parameter("type", "The type of events that have none; default `hubbub.published`.", NAME),
     Parameter("ephemeral", "For whoever is connected now only: not stored, no position.", bool),
     Parameter(
         "Idempotency-Key",
         "A string of the caller's choice: a repeated request with it is answered as the first was"
         " and publishes nothing again. Answers are kept for 24 hours, unless set otherwise.",
-        {"type": "string", "minLength": 1, "maxLength": 255},
+        KEY,
         "header",
     ),
 )
@@ -57,13 +87,26 @@ _READING: Final = (
         "since",
         "Where to start: `latest`, `earliest`, a position (exclusive), an RFC 3339 time or an age"
         " such as `90s`, `2h`, `7d`. Streams start at `latest`, history at `earliest`.",
+        START,
     ),
-    Parameter("last", "Start with the newest N matches instead, up to 1000.", int),
-    Parameter("filter", "A CloudEvents SQL expression over the attributes."),
-    Parameter("type", "Only events of this exact type; may be repeated.", list[str]),
-    Parameter("limit", f"Events on a page of history, 1 to {MAX_LIMIT}; default 100.", int),
+    Parameter(
+        "last",
+        "Start with the newest N matches instead.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LAST},
+    ),
+    Parameter("filter", "A CloudEvents SQL expression over the attributes.", NAME),
+    Parameter(
+        "type",
+        "Only events of this exact type; may be repeated.",
+        {"type": "array", "items": NAME, "maxItems": MAX_TYPES},
+    ),
+    Parameter(
+        "limit",
+        f"Events on a page of history; default {DEFAULT_LIMIT}.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+    ),
     Parameter("order", "`asc`, oldest first, or `desc`.", {"enum": ["asc", "desc"]}),
-    Parameter("before", "With `order=desc`: only events before this position."),
+    Parameter("before", "With `order=desc`: only events before this position.", POSITION),
     Parameter(
         "format",
         "The form of the answer where `Accept` cannot be set; `data` has a stream send data alone.",
@@ -74,8 +117,6 @@ _READING: Final = (
     Parameter("last_event_id", "Where a stream resumes, for a first connection."),
     Parameter("Last-Event-ID", "Where a stream resumes; browsers send it.", str, "header"),
 )
-_SEVERAL: Final = Parameter("topic", "A pattern to read; may be repeated. None: all.", list[str])
-_ONE: Final = Parameter("topic", "Where all events go, whatever topic they name themselves.")
 
 
 def resources(hub: Hub) -> list[Resource]:
@@ -84,14 +125,14 @@ def resources(hub: Hub) -> list[Resource]:
     return [
         Resource(
             "/topics/{topic}",
-            _read(hub, "readTopic", _TOPIC),
-            _publish(publish, "publish", _TOPIC),
+            _read(hub, "readTopic", _FROM),
+            _publish(publish, "publish", _TO),
             websocket=topic_socket(hub),
         ),
         Resource(
             "/events",
             _read(hub, "readEvents", _SEVERAL),
-            _publish(publish, "publishEvents", _ONE),
+            _publish(publish, "publishEvents", _ALL_TO),
             websocket=topic_socket(hub),
         ),
         Resource("/ws", _upgrade(), websocket=multiplexed_socket(hub)),

@@ -1,33 +1,63 @@
-"""JSON Schemas of what is not a struct of ours: CloudEvents as they come and go (JSON format 1.0.2)."""
+"""JSON Schemas of what is not a struct of ours: CloudEvents as they come and go, and the grammar of names.
+
+They say what a schema can say; the rest of CloudEvents 1.0.2 is checked all the same.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-_TEXT: Final = {"type": "string", "minLength": 1}
+Schema = dict[str, Any]
 
-ANYTHING: Final[dict[str, Any]] = {}
-TEXT: Final[dict[str, Any]] = {"type": "string"}
+_NO_CONTROLS: Final = r"[^\u0000-\u001f\u007f-\u009f]"
 
-CLOUDEVENT: Final[dict[str, Any]] = {
+ANYTHING: Final[Schema] = {}
+TEXT: Final[Schema] = {"type": "string"}
+NAME: Final[Schema] = {"type": "string", "minLength": 1, "pattern": f"^{_NO_CONTROLS}+$"}
+PATTERN: Final[Schema] = {**NAME, "maxLength": 255}
+TOPIC: Final[Schema] = {**PATTERN, "pattern": r"^[^*\u0000-\u001f\u007f-\u009f]+$"}
+POSITION: Final[Schema] = {"type": "string", "pattern": "^[0-9a-z]{1,16}-[0-9]{1,19}$"}
+START: Final[Schema] = {
+    "anyOf": [
+        {"enum": ["latest", "earliest"]},
+        POSITION,
+        {"type": "string", "pattern": "^[0-9]{1,9}(ms|s|m|h|d)$"},
+        {"type": "string", "format": "date-time"},
+    ]
+}
+KEY: Final[Schema] = {"type": "string", "pattern": "^[!#-~][!-~]{0,254}$"}
+
+_OPTIONAL: Final = {**NAME, "type": ["string", "null"]}
+_TIME: Final = {"type": ["string", "null"], "format": "date-time"}
+
+CLOUDEVENT: Final[Schema] = {
     "title": "CloudEvent",
     "description": "Extensions beside these; readers get `topic`, `position` and `recordedtime`.",
     "type": "object",
     "required": ["specversion", "id", "source", "type"],
     "properties": {
         "specversion": {"const": "1.0"},
-        "id": _TEXT,
-        "source": {**_TEXT, "format": "uri-reference"},
-        "type": _TEXT,
-        "datacontenttype": {"type": ["string", "null"]},
+        "id": NAME,
+        "source": {"type": "string", "minLength": 1, "format": "uri-reference"},
+        "type": NAME,
+        "datacontenttype": _OPTIONAL,
         "dataschema": {"type": ["string", "null"], "format": "uri"},
-        "subject": {"type": ["string", "null"], "minLength": 1},
-        "time": {"type": ["string", "null"], "format": "date-time"},
+        "subject": _OPTIONAL,
+        "time": _TIME,
         "data": {},
         "data_base64": {"type": ["string", "null"], "contentEncoding": "base64"},
-        "topic": {"type": "string", "maxLength": 255},
-        "position": {"type": "string"},
-        "recordedtime": {"type": "string", "format": "date-time"},
+        "topic": TOPIC,
+        "position": TEXT,
+        "recordedtime": _TIME,
+        "expirytime": _TIME,
+    },
+    "propertyNames": {"pattern": "^([a-z0-9]{1,64}|data_base64)$"},
+    "additionalProperties": {
+        "anyOf": [
+            {"type": "string", "pattern": f"^{_NO_CONTROLS}*$"},
+            {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1},
+            {"type": ["boolean", "null"]},
+        ]
     },
 }
-CLOUDEVENTS: Final[dict[str, Any]] = {"type": "array", "items": CLOUDEVENT}
+CLOUDEVENTS: Final[Schema] = {"type": "array", "items": CLOUDEVENT}

@@ -11,6 +11,7 @@ from hubbub.core.grants import Principal
 from hubbub.core.selection import Selection
 from hubbub.core.start import LATEST, Start
 from hubbub.core.topic import check_topic
+from hubbub.web.auth import NOBODY, MissingToken
 from hubbub.web.face import Hub
 from hubbub.web.selections import begin_at, select
 from hubbub.wire.cloudevents import DEFAULT_TYPE, Address, Defaults, from_attributes, from_json
@@ -34,7 +35,8 @@ class Session:
         types: Sequence[str] = (),
         filter: str | list[object] | None = None,  # noqa: A002
     ) -> Selection:
-        """Check what the connection asks to see. Raises `Malformed` or `Forbidden`."""
+        """Check what the connection asks to see. Raises `Malformed`, `Forbidden`, `Unauthenticated`."""
+        self._require_token()
         return select(self.principal, topics, types, filter)
 
     def start(self, since: str | None, last: int | None) -> Start:
@@ -76,12 +78,17 @@ class Session:
     async def _publish(self, make: Callable[[], Event], *, ephemeral: bool) -> Published:
         publisher = self._hub.publisher
         try:
+            self._require_token()
             event = make()
         except HubbubError as error:
             publisher.refused(error)
             raise
         [published] = await publisher.publish([event], self.principal, ephemeral=ephemeral)
         return published
+
+    def _require_token(self) -> None:
+        if self.principal is NOBODY:
+            raise MissingToken('say who you are first: {"op":"auth","token":"..."}')
 
     def _check_size(self, sent: bytes) -> None:
         bound = self._hub.publisher.options.max_bytes

@@ -169,7 +169,7 @@ async def test_accepting_pauses_when_the_system_has_no_means(caplog):
     await server.stop()
 
 
-async def test_a_connection_that_cannot_be_adopted_is_counted_out_and_closed():
+async def test_a_connection_that_cannot_be_taken_is_counted_out_and_closed(caplog):
     options = ServerOptions(port=0)
     admission = Admission(options, time.monotonic)
 
@@ -182,6 +182,7 @@ async def test_a_connection_that_cannot_be_adopted_is_counted_out_and_closed():
     assert await reader.read() == b""
     await admission.empty()
     assert admission.count == 0
+    assert "a connection could not be taken: RuntimeError" in caplog.text
     writer.close()
     acceptor.close()
 

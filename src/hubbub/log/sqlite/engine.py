@@ -152,6 +152,7 @@ class SqliteLog:
             tail, head = self.tail, self.head
             if tail > head:
                 return 0
+            await self._writer.run(lambda _: None)  # while it is down nothing is announced
             expiry = self._clock.expiry(policy.max_age)
             kept = await self._read(lambda reader: reader.cut(policy, expiry, tail, head))
             while self.tail < kept:

@@ -35,9 +35,6 @@ BEGIN IMMEDIATE
 -- commit: durable when it returns
 COMMIT
 
--- rollback: whatever is open
-ROLLBACK
-
 -- forget_unacknowledged: what was refused to its publishers, after a failure of the disk
 DELETE FROM record WHERE "offset" > ?
 

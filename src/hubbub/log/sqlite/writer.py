@@ -69,6 +69,7 @@ class Writer:
         self._generation = 0
         self._retry_at = 0.0
         self._retry_delay = RETRY_FIRST
+        self._reason = ""
         self._is_damaged = False
         self._is_stopping = False  # on the thread
         self._is_stopped = False  # on the loop
@@ -185,23 +186,25 @@ class Writer:
         if not self._store.has_space:
             self._later(NO_SPACE)
             return
-        self._retry_delay = RETRY_FIRST
+        self._retry_delay, self._reason = RETRY_FIRST, ""
         _log.warning("the log takes appends again")
         post(self._loop, self._observer.recovered, self._generation)
 
     def _fail(self, error: Exception) -> None:
         """Stop acknowledging."""
-        if isinstance(error, FAILURES):
-            _log.error("the log takes no appends: %s", error)
-        else:
+        reason = describe(error)
+        if not isinstance(error, FAILURES):
             _log.error("the log's writer failed", exc_info=error)
+        elif reason != self._reason:
+            _log.error("the log takes no appends: %s", error)
+        self._reason = reason
         self._generation += 1
         self._store.abandon()
         if is_final(error):
             self._is_damaged = True
-            post(self._loop, self._observer.failed, describe(error), None)
+            post(self._loop, self._observer.failed, reason, None)
         else:
-            self._later(describe(error))
+            self._later(reason)
 
     def _later(self, reason: str) -> None:
         """Try again in a while, and say so."""

@@ -7,6 +7,7 @@ kernel hands out the lowest free number, so the number that a connection got tel
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import sys
@@ -29,17 +30,12 @@ REPORT_INTERVAL = 10.0
 _SMALL_LIMIT_SHARE = 4  # where descriptors are few, the reserve is at most a quarter of them
 
 
-def raise_descriptor_limit() -> int | None:
-    """Raise the soft limit of open files to the hard one; return it, None if there is none."""
-    if resource is None:
-        return None
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
+def raise_descriptor_limit() -> None:
+    """Raise the soft limit of open files to the hard one, as far as the system lets us."""
+    if resource is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(OSError, ValueError):  # macOS has an infinite one that it refuses
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        except (OSError, ValueError):  # macOS calls its hard limit infinite and refuses to set it
-            return soft
-    return None if hard == resource.RLIM_INFINITY else hard
 
 
 def descriptor_ceiling(reserve: int) -> int | None:

@@ -11,6 +11,8 @@ from typing import Any, cast
 
 from starlette.types import ASGIApp
 from uvicorn.config import Config
+from websockets.datastructures import Headers
+from websockets.http11 import Request
 
 from hubbub.web.server import layout
 from hubbub.web.server.connection import Peer
@@ -205,10 +207,12 @@ class HTTPProtocol(RequestReader):
             return
         path, query = split_target(line.target)
         target = path + b"?" + query if query else path
-        lines = [b"GET %b HTTP/1.1" % target, *(b"%b: %b" % field for field in self.headers)]
+        fields = [(name.decode("ascii"), value.decode("latin-1")) for name, value in self.headers]
         self._leave()
         successor = WebSocketProtocol(self.config, self.server_state, self.app_state, self.loop)
-        successor.take_over(self.transport, self.peer, b"\r\n".join([*lines, b"", b""]))
+        successor.take_over(
+            self.transport, self.peer, Request(target.decode("ascii"), Headers(fields))
+        )
 
     # Time passes, peers are slow, the server stops.
 

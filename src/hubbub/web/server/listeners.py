@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import logging
 import socket
 import stat
 from collections import deque
@@ -23,8 +21,6 @@ from hubbub.web.server.admission import Admission
 from hubbub.web.server.connection import Peer
 from hubbub.web.server.options import ServerOptions
 
-logger = logging.getLogger("hubbub.web.server")
-
 ACCEPT_BURST = 64
 """Connections accepted before the loop turns to those that it has: a storm must not starve them."""
 
@@ -33,8 +29,6 @@ ACCEPT_PAUSE = 0.1
 
 MAX_PARTING = 64
 """Refused connections that stay open until the next heartbeat, so that their peers can read why."""
-
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 Factory = Callable[[Peer], asyncio.Protocol]
 
@@ -149,13 +143,13 @@ class Acceptor:
         for _ in range(ACCEPT_BURST):
             try:
                 sock, address = listener.accept()
-            except (BlockingIOError, InterruptedError):
+            except BlockingIOError:
                 return
+            except ConnectionAbortedError:
+                continue  # it was gone before it was accepted
             except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    self._pause(listener, error)
-                    return
-                continue  # this one was gone before it was accepted
+                self._pause(listener, error)
+                return
             sock.setblocking(False)
             self._take(sock, address)
 
@@ -182,7 +176,9 @@ class Acceptor:
 
     def _adopted(self, task: asyncio.Task[Any], sock: socket.socket, key: str) -> None:
         self._adopting.discard(task)
-        if task.cancelled() or task.exception() is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._admission.report(f"a connection could not be taken: {error!r}")
             self._admission.release(key)
             sock.close()
 

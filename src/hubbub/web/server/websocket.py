@@ -26,7 +26,7 @@ from hubbub.web.server.deadlines import Deadlines, Lane
 from hubbub.web.server.frames import FrameProtocol, FrameReader
 from hubbub.web.server.gates import Gate, Inbox
 from hubbub.web.server.messages import Assembler
-from hubbub.web.server.refusals import CLOSING, ERROR, FORBIDDEN, WEBSOCKET, Refusal
+from hubbub.web.server.refusals import CLOSING, ERROR, FORBIDDEN, Refusal
 from hubbub.web.server.state import State
 from hubbub.web.server.writers import WIRE, StreamWriter
 from hubbub.wire.framing import WINDOW_BITS
@@ -82,24 +82,25 @@ class WebSocketProtocol(FrameReader):
         self.unsent = 0
         self.dropped = -1
 
-    def take_over(self, transport: asyncio.Transport, peer: Peer, head: bytes) -> None:
+    def take_over(self, transport: asyncio.Transport, peer: Peer, request: Request) -> None:
         """Go on where the HTTP protocol stopped: with an opening handshake that it examined."""
         self.transport = transport
         self.peer = peer
         self.client, self.server, self.scheme = peer.client, peer.server, "ws"
         self.connections.add(self)
         transport.set_protocol(self)
-        self.conn.receive_data(head)
-        self.handle_events()
-        if not self.handshake_initiated:
-            self.refuse(WEBSOCKET)  # the parser of websockets is stricter in places
+        self.conn.parser = Protocol.parse(self.conn)  # frames; the default would parse a request
+        next(self.conn.parser)
+        self.handle_connect(request)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application, and whoever writes to the stream."""
         self.lanes.forget(self)
         self.state.admission.release(self.peer.key)
-        super().connection_lost(exc)
-        self.end_stream()
+        try:
+            self.note_end(CloseCode.ABNORMAL_CLOSURE, "")
+        finally:
+            super().connection_lost(exc)
 
     # The handshake.
 
@@ -122,9 +123,7 @@ class WebSocketProtocol(FrameReader):
         if self.writer is not None:
             self.writer.is_open = True
         self.lanes.ping.arm(self)
-        self.request = self.response = None
-        self.conn.parser = Protocol.parse(self.conn)  # the handshake's would keep the request too
-        next(self.conn.parser)
+        self.request = self.response = None  # not needed any more
 
     def stop_keepalive(self) -> None:
         """Ping no more."""

@@ -67,7 +67,7 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def printed(node: Node) -> str:  # noqa: C901, PLR0911
+def printed(node: Node) -> str:  # noqa: PLR0911
     """Write a tree with brackets around every operand."""
     match node:
         case Literal(str() as text):
@@ -124,7 +124,7 @@ def as_type(value: Any, kind: type) -> Any:
     raise Failed("cast")
 
 
-def naive(node: Node, event: dict[str, Any]) -> Any:  # noqa: C901, PLR0911, PLR0912
+def naive(node: Node, event: dict[str, Any]) -> Any:  # noqa: PLR0911, PLR0912
     """Evaluate a tree the obvious way; LIKE and functions are tested elsewhere."""
     match node:
         case Literal(value):
