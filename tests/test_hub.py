@@ -100,9 +100,7 @@ def fastapi_app(hub: Hub) -> fastapi.FastAPI:
 
 
 def starlette_app(hub: Hub) -> starlette.applications.Starlette:
-    return starlette.applications.Starlette(
-        routes=[Mount("/hub", hub.asgi)], lifespan=hub.lifespan
-    )
+    return starlette.applications.Starlette(routes=[Mount("/hub", hub.asgi)], lifespan=hub.lifespan)
 
 
 @pytest.mark.parametrize("mounted", [fastapi_app, starlette_app])

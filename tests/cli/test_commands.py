@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from hubbub.web.auth import Authenticator, AuthOptions
-
-from .conftest import Serving, run, serving
+from serving import Serving, run, serving
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import PATIENCE, Serving, serving
+from serving import PATIENCE, Serving, serving
 
 pytestmark = pytest.mark.slow
 
@@ -109,7 +109,7 @@ def test_a_gap_is_told_and_listening_goes_on(server: Serving) -> None:
 def test_nobody_there_is_3() -> None:
     import socket
 
-    from .conftest import start
+    from serving import start
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"

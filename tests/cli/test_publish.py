@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from hubbub.core.event import payload
-
-from .conftest import PATIENCE, Serving
+from serving import PATIENCE, Serving
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import run, serving, spawn
+from serving import run, serving, spawn
 
 pytestmark = pytest.mark.slow
 

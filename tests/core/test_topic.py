@@ -142,4 +142,4 @@ def test_any_text_is_a_topic_or_refused(text: str) -> None:
         try:
             assert check(text) == text
         except InvalidTopic as error:
-            assert error.status == 400  # noqa: PT017
+            assert error.status == 400

@@ -21,7 +21,7 @@ from hubbub.log.engines import open_engine
 from hubbub.log.options import LogOptions
 from hubbub.testing.log.subject import event, events, read_all, read_all_back
 
-from .conftest import Worker
+from .process import Worker
 
 pytestmark = pytest.mark.anyio
 
@@ -133,7 +133,7 @@ async def test_a_file_that_cannot_be_it_is_refused(
     await written(path)
     damage(path)
     for _ in range(2):  # and nothing was made worse by looking
-        with pytest.raises(Corrupt, match="hubbub.db"):
+        with pytest.raises(Corrupt, match=r"hubbub\.db"):
             await open_at(path)
 
 
@@ -214,7 +214,7 @@ async def test_a_database_replaced_while_it_is_open(path: Path, tmp_path: Path) 
     count = len(await read_all(log))
     await log.append(events(5))
     shutil.copyfile(tmp_path / "backup", tmp_path / "new")
-    os.replace(tmp_path / "new", path)
+    (tmp_path / "new").replace(path)
     with pytest.raises(Unavailable, match="damaged"):
         await log.append(events(1))
     assert not log.health().ok

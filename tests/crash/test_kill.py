@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Contents, Told, Worker, tracing
+from .process import Contents, Told, Worker, tracing
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ from hubbub.log.options import LogOptions
 from hubbub.log.sqlite.database import Database
 from hubbub.testing.log.subject import events, read_all
 
-from .conftest import tracing
+from .process import tracing
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from hubbub.testing.log import CHECKS, Check
-
-from .conftest import Engine
+from log_engine import Engine
 
 STORES = ["memory:", "sqlite:"]
 RINGS = [None, 0, 3_000, 1 << 20]

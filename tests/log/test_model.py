@@ -117,7 +117,7 @@ class SameAsMemory(RuleBasedStateMachine):
         answers = self.run(together(self.log))
         places = [answer.offset for some in answers for answer in some if not answer.duplicate]
         assert len(places) == len(set(places))
-        known = {o for o in range(self.model.head + 1, self.log.head + 1)}
+        known = set(range(self.model.head + 1, self.log.head + 1))
         assert set(places) == known
         self.resynchronise()
 

@@ -13,8 +13,7 @@ from hubbub.log.ring import OVERHEAD
 from hubbub.log.tail import Tail
 from hubbub.testing.log import ManualClock
 from hubbub.testing.log.subject import event, events, offsets, read_all
-
-from .conftest import Engine
+from log_engine import Engine
 
 pytestmark = pytest.mark.anyio
 

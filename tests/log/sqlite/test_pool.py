@@ -12,8 +12,7 @@ from hubbub.log.sqlite import pool as module
 from hubbub.log.sqlite.engine import SqliteLog
 from hubbub.log.sqlite.reader import Reader
 from hubbub.testing.log.subject import events, read_all
-
-from ..conftest import Engine
+from log_engine import Engine
 
 pytestmark = pytest.mark.anyio
 

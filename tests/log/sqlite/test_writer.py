@@ -19,8 +19,7 @@ from hubbub.log.sqlite.engine import SqliteLog
 from hubbub.log.sqlite.intake import Batch
 from hubbub.log.sqlite.store import Store
 from hubbub.testing.log.subject import event, events, read_all
-
-from ..conftest import Engine
+from log_engine import Engine
 
 pytestmark = pytest.mark.anyio
 
