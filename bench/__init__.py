@@ -1,0 +1,1 @@
+"""hubbub and others, measured side by side; README.md beside this file tells how and what."""
