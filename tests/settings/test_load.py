@@ -86,7 +86,7 @@ def test_flags_win_over_the_environment_over_the_file(write):
         ("IS_OPEN", "TRUE", True),
         ("IS_OPEN", "0", False),
         ("COLOUR", "blue", "blue"),
-        ("PATH", "/tmp/x", "/tmp/x"),
+        ("PATH", "/srv/x", "/srv/x"),
         ("PATH", "", None),
         ("NAMES", "", ()),
         ("NAMES", "a", ("a",)),

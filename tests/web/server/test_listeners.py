@@ -85,13 +85,13 @@ async def test_a_file_that_is_no_socket_is_left_alone(tmp_path):
 
 
 async def test_accepted_connections_inherit_what_was_set():
-    async with client_of(App(), write_timeout=7.0) as (server, client):
+    async with client_of(App()) as (server, client):
         client.send(GET)
         await client.response()
         (protocol,) = server._state.connections
         sock = protocol.transport.get_extra_info("socket")
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 @pytest.mark.parametrize(

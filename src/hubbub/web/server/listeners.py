@@ -33,6 +33,10 @@ MAX_PARTING = 64
 Factory = Callable[[Peer], asyncio.Protocol]
 
 
+KEEPALIVE_SECONDS = 60
+"""Silence after which the kernel asks a peer whether it is still there; two hours by default."""
+
+
 def bind(options: ServerOptions) -> list[socket.socket]:
     """Make the listening sockets of the options; listening begins later.
 
@@ -65,19 +69,19 @@ def _bind_tcp(options: ServerOptions) -> list[socket.socket]:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind((address[0], port, *address[2:]))
             port = port or sock.getsockname()[1]  # one port for every address
-            _set_inherited(sock, options)
+            _set_inherited(sock)
     except BaseException:
         close_all(sockets)
         raise
     return sockets
 
 
-def _set_inherited(sock: socket.socket, options: ServerOptions) -> None:
+def _set_inherited(sock: socket.socket) -> None:
     """Set what accepted connections take over from the listener."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # the kernel's side of write_timeout
-        timeout = int(options.write_timeout * 1000)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):  # a stream's peer that is gone is found within minutes
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
 
 
 def _bind_unix(path: Path) -> socket.socket:

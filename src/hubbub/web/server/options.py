@@ -38,8 +38,9 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     idle_timeout: Seconds = 75.0
     """How long a kept-alive connection may wait for its next request: longer than the usual 60 s
     of proxies, so that they, not we, close first."""
-    write_timeout: Seconds = 60.0
-    """How long a peer may take nothing of what waits for it before it counts as dead."""
+    write_timeout: Seconds = 3600.0
+    """How long a peer may take nothing of what waits for it before it counts as gone. Long, because
+    a reader that stalls costs little and loses nothing; dead peers the kernel finds much sooner."""
 
     max_head_bytes: Count = 32 * 1024
     """Size of a request line with its header fields, and of the trailer fields: room for two large
