@@ -27,10 +27,10 @@ def mount(*arguments: str) -> bool:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 16 MB."""
+    """A file system of 32 MB."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
-    if not mount("-t", "tmpfs", "-o", "size=16m", "tmpfs", str(tmp_path)):
+    if not mount("-t", "tmpfs", "-o", "size=32m", "tmpfs", str(tmp_path)):
         pytest.skip("no file system may be mounted here")
     yield tmp_path
     subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
@@ -49,7 +49,7 @@ async def fill(log: Log) -> int:
         try:
             await log.append([event(data=b'"%b"' % (b"x" * 50_000))])
         except Unavailable as error:
-            await anyio.sleep(0.5)  # emptied into the file, the write-ahead log leaves some room
+            await anyio.sleep(0.5)  # emptied into the file, the write-ahead log may leave some room
             refusal = None if log.health().ok else error
     assert refusal is not None
     assert "full" in refusal.detail

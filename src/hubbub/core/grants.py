@@ -46,7 +46,7 @@ class Principal(msgspec.Struct, frozen=True):
         return self.grants.manage is True
 
     def _require(self, action: str, granted: tuple[str, ...], wanted: str) -> None:
-        if not any(covers(pattern, wanted) for pattern in granted):
+        if "**" not in granted and not any(covers(pattern, wanted) for pattern in granted):
             what = "pattern" if is_pattern(wanted) else "topic"
             having = ", ".join(granted) or "nothing"
             raise Forbidden(f"this token may {action} {having}; the {what} {wanted} is not in it")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -190,8 +191,13 @@ def _examine(scope: Scope, path: bytes) -> _Request:
     return _Request(_topic(path, query), event_type, ephemeral, how, key)
 
 
+@lru_cache(maxsize=4096)  # producers publish to the same topics again and again
+def _topic_at(path: bytes) -> str:
+    return check_topic(topic_of(path[len(TOPICS) :]))
+
+
 def _topic(path: bytes, query: Query) -> str | None:
     if path.startswith(TOPICS):
-        return check_topic(topic_of(path[len(TOPICS) :]))
+        return _topic_at(path)
     topic = query.one("topic")
     return None if topic is None else check_topic(topic)

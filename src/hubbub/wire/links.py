@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ def encode_path(path: str) -> str:
     return quote(path, safe=_PATH)
 
 
+@lru_cache(maxsize=4096)  # the source of every event without one
 def topic_path(topic: str) -> str:
     """Return the path of a topic or pattern on a server: `/topics/` and its encoded segments."""
     return "/topics/" + quote(topic, safe=_PATH)

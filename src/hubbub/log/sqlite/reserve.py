@@ -1,8 +1,8 @@
 """A few megabytes kept back, so that a full disk is a state to come out of and not an end.
 
 When space runs out the reserve is given up: the write-ahead log can be emptied into the database and
-retention can go on deleting. Appends are taken again when the reserve could be put back, which is
-the proof that there is space.
+retention can go on deleting. Appends are taken again when the reserve could be put back and some
+space is left beside it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import errno
 import os
 from pathlib import Path
 
-RESERVE_BYTES = 4 * 1024 * 1024
-"""Room for the largest write-ahead log between two checkpoints, and for a step of retention."""
+RESERVE_BYTES = 8 * 1024 * 1024
+"""Room to empty the write-ahead log, which two checkpoints that are due make 8 MB (store.py)."""
+
+SPARE_BYTES = 2 * 1024 * 1024
+"""Left free beside the reserve, or the next append would be refused again at once."""
 
 
 class Reserve:
@@ -22,12 +25,12 @@ class Reserve:
         self._path = path
 
     def hold(self) -> bool:
-        """Take the space; tell whether it is held. Raises `OSError` if the disk fails otherwise."""
+        """Take the space if there is enough; tell whether it is held. Raises what else fails."""
         file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             missing = RESERVE_BYTES - os.fstat(file).st_size
             if missing > 0:
-                # Written, not allocated: it works on every file system, and 4 MiB take 2 ms.
+                # Written, not allocated: it works on every file system, and takes a few ms.
                 os.lseek(file, 0, os.SEEK_END)
                 while missing > 0:
                     missing -= os.write(file, bytes(missing))
@@ -39,6 +42,10 @@ class Reserve:
             raise
         finally:
             os.close(file)
+        free = os.statvfs(self._path)
+        if free.f_bavail * free.f_frsize < SPARE_BYTES:
+            self.release()
+            return False
         return True
 
     def release(self) -> None:

@@ -33,8 +33,8 @@ MAX_ROWS = 10_000
 RETRY_FIRST, RETRY_LAST = 0.1, 5.0
 """Seconds between tries to open the file again: doubled from the first to the last."""
 
-BEHIND = 8
-"""Checkpoints that may be put off while there is always more to append: 32 MB of log."""
+BEHIND = 2
+"""Checkpoints that may be put off while there is always more to append; see reserve.py."""
 
 T = TypeVar("T")
 _log = logging.getLogger("hubbub.log")
