@@ -21,7 +21,7 @@ from bench.machine import connections_possible
 from bench.servers import STARTERS, Missing, Server
 
 BURST = 10
-BUDGET = 40.0
+BUDGET = 25.0
 """Seconds after which no further round of a scenario begins, however many were asked for."""
 
 

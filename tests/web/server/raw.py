@@ -17,7 +17,7 @@ import msgspec
 
 from hubbub.web.server import Server, ServerOptions, running
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds after which a test gives up on what should happen at once."""
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -48,7 +48,9 @@ class Client:
         self.reader, self.writer = reader, writer
 
     def send(self, data: bytes) -> None:
-        self.writer.write(data)
+        """Send, if the connection is still there."""
+        if not self.writer.transport.is_closing():
+            self.writer.write(data)
 
     async def head(self) -> tuple[int, dict[str, str]]:
         async with asyncio.timeout(PATIENCE):

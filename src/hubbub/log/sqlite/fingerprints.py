@@ -26,12 +26,15 @@ class Fingerprints:
         self._step_age = window * 1000 / GENERATIONS
         self._step_count = max(-(-most // GENERATIONS), 1)
         self._newest: dict[int, int] = {}
-        self._older: list[tuple[int, float, dict[int, int]]] = []  # newest first, with its end
+        self._generations = [self._newest]
+        """Newest first."""
+        self._ends: list[tuple[int, int]] = []
+        """Newest offset and time of all but the newest generation."""
         self._turn_offset = 0
         self._turn_time = 0.0
 
     def __len__(self) -> int:
-        return len(self._newest) + sum(len(places) for *_, places in self._older)
+        return sum(map(len, self._generations))
 
     def of(self, event: Event) -> int:
         """Return the fingerprint of an event."""
@@ -42,13 +45,10 @@ class Fingerprints:
 
     def find(self, fingerprint: int) -> int:
         """Return the newest offset with this fingerprint, 0 if there is none."""
-        offset = self._newest.get(fingerprint)
-        if offset is None:
-            for *_, places in self._older:
-                if (offset := places.get(fingerprint)) is not None:
-                    return offset
-            return 0
-        return offset
+        for places in self._generations:
+            if fingerprint in places:
+                return places[fingerprint]
+        return 0
 
     def add(self, fingerprint: int, offset: int) -> None:
         """Remember one."""
@@ -60,7 +60,7 @@ class Fingerprints:
 
     def withdraw(self, fingerprint: int, offset: int) -> None:
         """Take back one whose event could not be written."""
-        for places in (self._newest, *(places for *_, places in self._older)):
+        for places in self._generations:
             if places.get(fingerprint) == offset:
                 del places[fingerprint]
 
@@ -69,8 +69,11 @@ class Fingerprints:
         if newest < self._turn_offset and now < self._turn_time:
             return
         if self._newest:
-            self._older.insert(0, (newest, now, self._newest))
             self._newest = {}
+            self._generations.insert(0, self._newest)
+            self._ends.insert(0, (newest, now))
         low, early = newest - self._step_count * GENERATIONS, now - self._step_age * GENERATIONS
-        self._older = [g for g in self._older if g[0] > low and g[1] > early]
+        while self._ends and (self._ends[-1][0] <= low or self._ends[-1][1] <= early):
+            self._ends.pop()
+            self._generations.pop()
         self._turn_offset, self._turn_time = newest + self._step_count, now + self._step_age

@@ -111,7 +111,9 @@ class Store:
         self.has_space = self._reserve.hold()
 
     def regain_space(self) -> None:
-        """Take appends again if there is space for the reserve."""
+        """Take appends again if there is space for the reserve, perhaps what was trimmed."""
+        with suppress(apsw.BusyError):  # a reader is at work: the next time
+            self.database.checkpoint(TRUNCATE)
         self.has_space = self._reserve.hold()
 
     def _open(self) -> None:

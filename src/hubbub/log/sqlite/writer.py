@@ -198,19 +198,23 @@ class Writer:
         elif reason != self._reason:
             _log.error("the log takes no appends: %s", error)
         self._reason = reason
-        self._generation += 1
         self._store.abandon()
         if is_final(error):
             self._is_damaged = True
-            post(self._loop, self._observer.failed, reason, None)
+            self._refuse(reason, None)
         else:
             self._later(reason)
 
     def _later(self, reason: str) -> None:
-        """Try again in a while, and say so."""
+        """Try again in a while."""
         self._retry_at = self._clock.monotonic() + self._retry_delay
-        post(self._loop, self._observer.failed, reason, self._retry_delay)
+        self._refuse(reason, self._retry_delay)
         self._retry_delay = min(self._retry_delay * 2, RETRY_LAST)
+
+    def _refuse(self, reason: str, retry_after: float | None) -> None:
+        """Write nothing more of what was put until it is known on the loop."""
+        self._generation += 1
+        post(self._loop, self._observer.failed, reason, retry_after)
 
     def _stop(self, stop: Stop) -> None:
         self._is_stopping = True

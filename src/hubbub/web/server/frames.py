@@ -7,6 +7,8 @@ held by a test (tests/web/server/test_contract.py).
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from starlette.types import Message
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame, Opcode
@@ -44,17 +46,17 @@ class FrameReader(Connection, WebSocketsSansIOProtocol):
     heard: bool
     """Whether anything came since the last ping."""
 
+    @abstractmethod
     def refuse(self, refusal: Refusal) -> None:
         """Answer the handshake with an HTTP response."""
-        raise NotImplementedError
 
+    @abstractmethod
     def say_last(self) -> None:
         """Send the close frame that is ready; nothing that still comes matters."""
-        raise NotImplementedError
 
+    @abstractmethod
     def note_end(self, code: int, reason: str) -> None:
         """Take note, and tell the application, that the connection ends with this code."""
-        raise NotImplementedError
 
     def data_received(self, data: bytes) -> None:
         """Take in frames."""

@@ -9,6 +9,7 @@ The attributes and methods of uvicorn that this relies on are held by a test
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from enum import Enum
 from typing import Any
 from urllib.parse import unquote
@@ -58,17 +59,17 @@ class RequestReader(Connection, HttpToolsProtocol):
     unparsed: int
     """Bytes that came since the parser last told anything: of a head, trailer, chunk extension."""
 
+    @abstractmethod
     def on_request(self, line: Line, *, keep_alive: bool) -> Cycle:
         """Take a request whose head is complete."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_websocket(self, line: Line, rest: bytes) -> None:
         """Take an opening handshake, and what came behind it although nothing should."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refuse(self, refusal: Refusal) -> None:
         """Give this as the last answer of the connection."""
-        raise NotImplementedError
 
     def wait_in(self, lane: Lane | None) -> None:
         """Let the peer keep this deadline, if any, and no other; one that runs goes on."""
