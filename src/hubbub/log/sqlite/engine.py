@@ -110,7 +110,8 @@ class SqliteLog:
         try:
             return await self._readers.run(lambda reader: reader.identities(offsets))
         except Corrupt as error:
-            raise self._damage(error) from error
+            self._damage(error)
+            raise self._refusal from error
 
     async def read(self, after: int, limit: int, selection: Selection) -> Page:
         """Read selected records above `after`, oldest first."""
@@ -140,7 +141,7 @@ class SqliteLog:
             return await self._readers.run(call)
         except Corrupt as error:
             self._damage(error)
-            raise
+            raise Corrupt(describe(error)) from error  # without the path, for readers see it
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have new records handed over."""
@@ -224,11 +225,9 @@ class SqliteLog:
             self._refusal = None
         self._readers.reopen()
 
-    def _damage(self, error: Corrupt) -> Unavailable:
+    def _damage(self, error: Corrupt) -> None:
         """Stop appending to a file that is not what was written."""
         _log.error("the log takes no appends: %s", error)
-        refusal = Unavailable(describe(error))
         if not self._is_closed:
-            self._refusal = refusal
+            self._refusal = Unavailable(describe(error))
         self._is_damaged = True
-        return refusal

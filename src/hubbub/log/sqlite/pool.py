@@ -16,8 +16,9 @@ from hubbub.log.sqlite.checks import DAMAGE, damaged
 from hubbub.log.sqlite.jobs import Job, Stop, answer, post, refuse
 from hubbub.log.sqlite.reader import Reader, View
 
-THREADS = 4
-"""Reads that wait for a slow disk side by side; more would only fight for the interpreter."""
+THREADS = 2
+"""Reads side by side: one may wait for a slow disk. More would make the event loop wait for the
+interpreter, and publishers with it."""
 
 T = TypeVar("T")
 

@@ -149,9 +149,9 @@ class Store:
     def append(self, batches: Sequence[Batch]) -> None:
         """Write batches in one commit; durable when it returns."""
         topics = [topic for batch in batches for topic in batch.topics]
-        rows = batches[0].rows
-        if len(batches) > 1:
-            rows = [column for batch in batches for column in batch.rows]
+        rows: list[object] = []
+        for batch in batches:
+            rows += batch.rows
         database, width = self.database, TOGETHER * COLUMNS
         if len(rows) <= width and not topics:
             # One statement is a transaction of its own: one step for everything, sync included.
@@ -208,7 +208,7 @@ class Store:
         return self._database.written() - self._checkpointed_at >= CHECKPOINT_PAGES * factor
 
     def checkpoint(self) -> None:
-        """Move the write-ahead log into the database."""
+        """Move the write-ahead log into the database, as far as no reader needs it."""
         self.database.checkpoint()
         self._checkpointed_at = self.database.written()
 
