@@ -197,7 +197,8 @@ def _read(hub: Hub, name: str, topic: Parameter) -> Operation:
                     "application/json": CLOUDEVENTS,
                     CE_BATCH_JSON: CLOUDEVENTS,
                     NDJSON: TEXT,
-                    "text/event-stream": TEXT,
+                    # No type: readers of the document differ in whether this is text or events.
+                    "text/event-stream": {},
                     ATOM: TEXT,
                     JSON_FEED: {"type": "object"},
                 },

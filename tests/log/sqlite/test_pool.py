@@ -38,7 +38,10 @@ async def test_reads_wait_side_by_side(sqlite: Engine) -> None:
 async def test_a_read_that_nobody_waits_for_is_left_out(sqlite: Engine) -> None:
     log = await opened(sqlite)
     gate = threading.Event()
-    busy = [asyncio.ensure_future(log._readers.run(lambda _: gate.wait(10))) for _ in range(module.THREADS)]
+    busy = [
+        asyncio.ensure_future(log._readers.run(lambda _: gate.wait(10)))
+        for _ in range(module.THREADS)
+    ]
     calls: list[Reader] = []
     gone = asyncio.ensure_future(log._readers.run(calls.append))
     await asyncio.sleep(0)

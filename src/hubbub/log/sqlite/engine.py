@@ -61,7 +61,9 @@ class SqliteLog:
         self._loop = asyncio.get_running_loop()
         self._listeners = Listeners()
         self._generation = 0
-        self._refusal: Unavailable | None = None
+        self._refusal = ""
+        """Why appends are refused, if they are."""
+        self._retry_after: float | None = None
         self._is_damaged = False
         self._is_closed = False
         self._trimming = asyncio.Lock()
@@ -92,8 +94,8 @@ class SqliteLog:
         """Append all events or none; durable when it returns."""
         known: dict[int, Identity | None] = {}
         while True:
-            if self._refusal is not None:
-                raise self._refusal
+            if self._refusal:
+                raise self._refused()
             batch = self._intake.admit(events, known)
             if isinstance(batch, Batch):
                 break
@@ -111,7 +113,7 @@ class SqliteLog:
             return await self._readers.run(lambda reader: reader.identities(offsets))
         except Corrupt as error:
             self._damage(error)
-            raise self._refusal from error
+            raise self._refused() from error
 
     async def read(self, after: int, limit: int, selection: Selection) -> Page:
         """Read selected records above `after`, oldest first."""
@@ -177,14 +179,14 @@ class SqliteLog:
 
     def health(self) -> Health:
         """Tell whether appends are taken now."""
-        return Health(True) if self._refusal is None else Health(False, self._refusal.detail)
+        return Health(not self._refusal, self._refusal)
 
     async def close(self) -> None:
         """Finish the appends that were taken, then let go of the file."""
         if self._is_closed:
             return
         self._is_closed = True
-        self._refusal = Closing("the log is closed: send it to the server that comes after")
+        self._refusal = "the log is closed: send it again to the server that comes after"
         await self._readers.stop()
         await self._writer.stop()
         self._store.release()
@@ -211,23 +213,29 @@ class SqliteLog:
 
     def failed(self, reason: str, retry_after: float | None) -> None:
         """Refuse what waits and what comes."""
-        refusal = Unavailable(reason, retry_after=retry_after and max(retry_after, 1))
-        if not (self._is_closed or self._is_damaged):
-            self._refusal = refusal
-        self._is_damaged = self._is_damaged or retry_after is None
+        self._refuse(reason, retry_after)
         for batch in self._intake.failed():
-            refuse(batch.future, refusal)
+            refuse(batch.future, self._refused())
 
     def recovered(self, generation: int) -> None:
         """Take appends again."""
         self._generation = generation
         if not (self._is_closed or self._is_damaged):
-            self._refusal = None
+            self._refusal = ""
         self._readers.reopen()
 
     def _damage(self, error: Corrupt) -> None:
         """Stop appending to a file that is not what was written."""
         _log.error("the log takes no appends: %s", error)
-        if not self._is_closed:
-            self._refusal = Unavailable(describe(error))
-        self._is_damaged = True
+        self._refuse(describe(error), None)
+
+    def _refuse(self, reason: str, retry_after: float | None) -> None:
+        """Begin to refuse appends; without `retry_after` for good."""
+        if not (self._is_closed or self._is_damaged):
+            self._refusal = reason
+            self._retry_after = retry_after and max(retry_after, 1)
+        self._is_damaged = self._is_damaged or retry_after is None
+
+    def _refused(self) -> Unavailable:
+        kind = Closing if self._is_closed else Unavailable
+        return kind(self._refusal, retry_after=self._retry_after)

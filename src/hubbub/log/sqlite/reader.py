@@ -7,15 +7,15 @@ block. Measured on 2 cores, batches of 100 events of 310 bytes, 300,000 rows, in
 disk does not blur it:
 
     index                100 topics             100,000 topics         2 M records, one rare topic
-    none                 560 k/s   926 B/row    570 k/s   926 B/row    2 s (scan)
-    (topic)              218 k/s  4304 B/row    156 k/s  6273 B/row    below 0.1 ms
-    (offset >> 10, ..)   500 k/s  1122 B/row    477 k/s  1141 B/row    3.3 ms
-    (offset >> 12, ..)   454 k/s  1305 B/row    450 k/s  1350 B/row    0.6 ms
-    (offset >> 14, ..)   319 k/s  2052 B/row    262 k/s  2192 B/row    0.2 ms
+    none                 560 k/s   926 B/row    570 k/s   926 B/row    280 ms (a scan)
+    (topic)              218 k/s  4304 B/row    156 k/s  6273 B/row    0.01 ms
+    (offset >> 10, ..)   500 k/s  1122 B/row    477 k/s  1141 B/row    4.3 ms
+    (offset >> 12, ..)   454 k/s  1305 B/row    450 k/s  1350 B/row    1.3 ms
+    (offset >> 14, ..)   319 k/s  2052 B/row    262 k/s  2192 B/row    0.1 ms
 
 Every step of SQLite gives the interpreter away and waits to have it back, up to 5 ms while the loop
 is busy: 1000 rows fetched one by one took 479 ms beside a busy thread. So queries return one row
-each, with lists in it; the same page takes 3 ms then.
+each, with lists in it; the same page takes 4 ms then.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ BLOCK_BITS: Final = 12
 PAGE_BYTES = 4 * 1024 * 1024
 """Bytes of events in one page, unless a single one is larger: what a reader holds in memory."""
 
+MOST = 10_000
+"""Records in one page, however many were asked for."""
+
 LOOK = 2000
 """Records that one call looks at with a filter: some 20 ms of the interpreter."""
 
@@ -56,6 +59,9 @@ SEEKS = 200_000
 
 FEW = 250
 """Topics for which seeking is cheaper than looking at every entry of the index."""
+
+WIDEST = 64
+"""Blocks sought through at a time, after 1, 4 and 16: they may hold 262,144 offsets."""
 
 SCANNED_BLOCKS = 16
 """Blocks of the index that one call looks at for many topics: 65,536 records, some 10 ms."""
@@ -105,7 +111,7 @@ class Reader:
         found: list[Record] = []
         wanted = self._view.matching.wanted(selection, self._database)
         plain = selection.by_topic_alone
-        room, looks = PAGE_BYTES, LOOK
+        room, looks, limit = PAGE_BYTES, LOOK, min(limit, MOST)
         for offsets, end in self._candidates(span, wanted, limit if plain else CHUNK):
             records, count, size = self._fetch(offsets, room)
             for record in records:
@@ -135,7 +141,7 @@ class Reader:
             parts = iter((span,) if span else ())
             find = _nothing
         elif len(wanted) <= FEW:
-            parts = _blocks(span, 4, SEEKS // len(wanted))
+            parts = _blocks(span, WIDEST, SEEKS // len(wanted))
             find = self._seek
         else:
             parts = _blocks(span, 1, SCANNED_BLOCKS)
@@ -161,10 +167,8 @@ class Reader:
         return [offset for offset, topic in pairs if topic in wanted.numbers]
 
     def _check_topic(self, record: Record, wanted: Wanted) -> None:
-        if (
-            self._view.topics.find(record.topic) not in wanted.numbers
-            and record.offset >= self._view.tail
-        ):
+        number = self._view.topics.find(record.topic)
+        if number not in wanted.numbers and record.offset >= self._view.tail:
             raise Corrupt(f"the index names a wrong record at offset {record.offset}")
 
     def _fetch(self, offsets: Sequence[int], room: int) -> tuple[list[Record], int, int]:
@@ -231,8 +235,8 @@ def _nothing(_low: int, _high: int, _wanted: Wanted) -> list[int]:
     return []
 
 
-def _blocks(span: range, growth: int, most: int) -> Iterator[range]:
-    """Split a range along the blocks of the index: first one block, then more at a time."""
+def _blocks(span: range, widest: int, most: int) -> Iterator[range]:
+    """Split a range along the blocks of the index: first one block, then more and more."""
     place, width = 0, 1
     while place < len(span) and most > 0:
         block = span[place] >> BLOCK_BITS
@@ -242,4 +246,4 @@ def _blocks(span: range, growth: int, most: int) -> Iterator[range]:
             low = max(span.stop, ((block - width + 1) << BLOCK_BITS) - 1)
             part = range(span[place], low, -1)
         yield part
-        place, most, width = place + len(part), most - width, width * growth
+        place, most, width = place + len(part), most - width, min(width * 4, widest)

@@ -11,8 +11,8 @@ import errno
 import os
 from pathlib import Path
 
-RESERVE_BYTES = 8 * 1024 * 1024
-"""Room to empty the write-ahead log, which two checkpoints that are due make 8 MB (store.py)."""
+RESERVE_BYTES = 4 * 1024 * 1024
+"""Room to empty the write-ahead log, which is 4 MB when two checkpoints are due (store.py)."""
 
 SPARE_BYTES = 2 * 1024 * 1024
 """Left free beside the reserve, or the next append would be refused again at once."""

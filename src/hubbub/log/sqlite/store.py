@@ -37,8 +37,9 @@ TOGETHER = 100
 to 5 ms while other threads compute; few and long steps keep an append fast in a busy process. One
 statement is kept prepared for each number of rows: 6 MB if all of them come up."""
 
-CHECKPOINT_PAGES = 1000
-"""Pages after which the write-ahead log goes into the database: 4 MB, a few milliseconds."""
+CHECKPOINT_PAGES = 500
+"""Pages after which the write-ahead log goes into the database: 2 MB, a few milliseconds in which no
+append is answered."""
 
 _log = logging.getLogger("hubbub.log")
 
