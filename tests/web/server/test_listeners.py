@@ -209,7 +209,7 @@ async def test_running_out_of_descriptors_harms_newcomers_only():
         server.signal(signal.SIGTERM)
         status, errors = await server.end()
     assert status == 0
-    assert len(errors.splitlines()) == 1
+    assert len(errors.splitlines()) <= 2  # a line every ten seconds, however many are refused
     assert "refusing connections: fd_reserve keeps descriptor 96 free for the log" in errors
 
 
