@@ -144,7 +144,8 @@ class Writer(Protocol):
     write: Callable[[Any], None]
     """Hand over ready-made bytes; never blocks, legal only while `is_open`."""
     on_pause: Callable[[], None] | None
-    """Called when more is buffered than the high-water mark; the last write was taken whole."""
+    """Called when more is buffered than the high-water mark; the last write was taken whole. Also when
+    nothing more will be taken, `is_open` being False by then; perhaps from inside `write`."""
     on_resume: Callable[[], None] | None
     """Called when the buffer has drained below the low-water mark."""
     on_shutdown: Callable[[], None] | None
