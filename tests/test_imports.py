@@ -92,7 +92,7 @@ def test_the_reader_of_imports_sees_every_form() -> None:
     found = [name for _, name in imports(SOURCE / "hubbub" / "core" / "made_up.py", EVERY_FORM)]
     assert found == [
         "hubbub.log",
-        "hubbub.streams.index",
+        "hubbub.core.index",
         "hubbub.hub",
         "hubbub.web.app",
         "hubbub.core.sibling",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Protocol
+
+LONGEST = 86_400.0
+"""Longest delay of one call in seconds; whoever is called early looks at the clock and sets another."""
 
 
 class Clock(Protocol):
@@ -37,3 +42,19 @@ def rfc3339(milliseconds: int) -> str:
 def _to_the_second(seconds: int) -> str:
     """Print a second; records of the same one come together, and printing it is most of the work."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+class Timers(Protocol):
+    """Calls that are made later; a test has its own, in which days pass at once."""
+
+    def call_later(self, delay: float, call: Callable[[], None]) -> Callable[[], None]:
+        """Call after `delay` seconds; return how to call it off."""
+        ...
+
+
+class LoopTimers:
+    """The timers of the running event loop."""
+
+    def call_later(self, delay: float, call: Callable[[], None]) -> Callable[[], None]:
+        """Call after `delay` seconds; return how to call it off."""
+        return asyncio.get_running_loop().call_later(min(delay, LONGEST), call).cancel

@@ -11,7 +11,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from hubbub.core.event import Event, Record
+from hubbub.core.outcome import Exchange
 from hubbub.core.selection import Selection
+from hubbub.core.subscription import Attempt, Cursor, Parcel, Subscription
 
 
 class Appended(NamedTuple):
@@ -162,4 +164,148 @@ class Writer(Protocol):
 
     def finish(self, last: Any = b"", *, code: int = 1000, reason: str = "") -> None:
         """Write `last`, then end the response, or the WebSocket with a close code and reason."""
+        ...
+
+
+class Document(NamedTuple):
+    """A named JSON document of a registry."""
+
+    name: str
+    version: int
+    """From 1; one more with every change."""
+    body: bytes
+
+
+class Registry(Protocol):
+    """Named JSON documents by kind: `subscription`, `source`. Few, and changed by people.
+
+    Every change is durable when the call returns. Raises `Unavailable` where it cannot be made so.
+    """
+
+    async def all(self, kind: str) -> list[Document]:
+        """Return every document of a kind, by name."""
+        ...
+
+    async def put(self, kind: str, name: str, body: bytes, expected: int | None = None) -> int:
+        """Write a document and return its new version.
+
+        `expected` is the version that it must have now, 0 for none at all; `Conflict` otherwise.
+        """
+        ...
+
+    async def delete(self, kind: str, name: str) -> bool:
+        """Delete a document; tell whether it was there."""
+        ...
+
+
+class Flush(msgspec.Struct):
+    """What the ledger is told at a time."""
+
+    cursors: dict[str, Cursor] = msgspec.field(default_factory=dict[str, Cursor])
+    """By subscription; replaces what was known."""
+    parcels: dict[tuple[str, int], Parcel | None] = msgspec.field(
+        default_factory=dict[tuple[str, int], Parcel | None]
+    )
+    """By subscription and offset; None: settled, forget it."""
+    attempts: list[Attempt] = msgspec.field(default_factory=list[Attempt])
+    """In the order of their ids."""
+
+
+class Ledger(Protocol):
+    """Who got what: cursors, parcels (what failed) and attempts. Written in batches only.
+
+    `write` is atomic and outlives a crash once it has returned.
+    """
+
+    @property
+    def ledger_writes(self) -> int:
+        """Rows written since the start: cursors, parcels and segments of attempts."""
+        ...
+
+    async def cursors(self) -> dict[str, Cursor]:
+        """Return the cursor of every subscription."""
+        ...
+
+    async def parcels(
+        self, subscription: str, *, dead: bool, after: int = 0, limit: int = 1000
+    ) -> list[Parcel]:
+        """Return parcels with offsets above `after`, lowest first."""
+        ...
+
+    async def parcel(self, subscription: str, offset: int) -> Parcel | None:
+        """Return one parcel."""
+        ...
+
+    async def dead_letters(self) -> dict[str, int]:
+        """Return how many dead letters every subscription has."""
+        ...
+
+    async def write(self, flush: Flush) -> None:
+        """Write all of it or nothing. Raises `Unavailable`; the caller keeps it and tries again."""
+        ...
+
+    async def attempts(
+        self,
+        subscription: str,
+        *,
+        before: str = "",
+        since: int = 0,
+        outcomes: Sequence[str] = (),
+        limit: int = 100,
+    ) -> list[Attempt]:
+        """Return attempts, newest first: with ids below `before`, begun at or after `since`."""
+        ...
+
+    async def attempt(self, id: str) -> Attempt | None:  # noqa: A002
+        """Return one attempt."""
+        ...
+
+    async def forget(self, subscription: str) -> None:
+        """Forget the cursor and the parcels of a subscription; its attempts go with their age."""
+        ...
+
+    async def trim_attempts(self, before: int, max_count: int) -> int:
+        """Forget attempts from before a time, and the oldest beyond a count; return how many went."""
+        ...
+
+
+class Order(NamedTuple):
+    """What a channel is to deliver in one request."""
+
+    id: str
+    """The same for every attempt at the same event: the `webhook-id`."""
+    records: Sequence[Record]
+    """One, or several as a batch."""
+    sequences: Sequence[int]
+    """The number of each record in the subscription; 0: none (a test)."""
+    attempt: int
+    """From 1."""
+
+
+class Target(Protocol):
+    """A subscription made ready for delivery by its channel: settings read, keys prepared."""
+
+    @property
+    def rate(self) -> float:
+        """Requests a second that the receiver allowed in `prepare`; 0: no bound."""
+        ...
+
+    async def deliver(self, order: Order, timeout: float) -> Exchange:  # noqa: ASYNC109
+        """Try once. Never raises but when cancelled: whatever goes wrong is an outcome."""
+        ...
+
+    async def prepare(self) -> Exchange | None:
+        """Do what must come before the first delivery, such as asking for consent; None: done."""
+        ...
+
+
+class Channel(Protocol):
+    """A door out: one file in channels/, named by a subscription's `protocol`."""
+
+    def check(self, subscription: Subscription) -> None:
+        """Check `sink` and `protocolsettings`. Raises `Malformed` with a pointer."""
+        ...
+
+    def target(self, subscription: Subscription, secrets: Sequence[str], credential: str) -> Target:
+        """Make a subscription ready. `secrets`: the active one first, then those in their grace."""
         ...

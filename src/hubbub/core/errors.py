@@ -12,6 +12,7 @@
     ├── NotAllowed             405
     ├── NotAcceptable          406
     ├── InProgress             409  the same Idempotency-Key is being worked on
+    ├── Conflict               409  it is not what the caller thinks it is
     ├── TooLarge               413
     ├── Unsupported            415  encoding or format not understood
     │   ├── UpgradeRequired        426  the address speaks WebSocket only
@@ -158,6 +159,15 @@ class InProgress(HubbubError):
     title = "A request with this Idempotency-Key is in progress"
     status = 409
     close_code = 1013
+
+
+class Conflict(HubbubError):
+    """The state of the resource does not allow it, or changed meanwhile."""
+
+    kind = "conflict"
+    title = "Not in this state"
+    status = 409
+    close_code = 1008
 
 
 class Gap(HubbubError):

@@ -16,7 +16,7 @@ from typing import Any
 from hubbub.core.event import Record
 from hubbub.core.selection import Selection
 from hubbub.streams.encoding import Encoding
-from hubbub.streams.index import TopicIndex
+from hubbub.core.index import TopicIndex
 
 Write = Callable[[Any], None]
 

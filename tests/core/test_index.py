@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubbub.core import index
+from hubbub.core.index import TopicIndex
 from hubbub.core.topic import matches
-from hubbub.streams import index
-from hubbub.streams.index import TopicIndex
 
 SEGMENTS = st.sampled_from("abc")
 TOPICS = st.lists(SEGMENTS, min_size=1, max_size=4).map("/".join)

@@ -1,0 +1,478 @@
+"""The lanes that run, and what can be done to them: what service.py and hub.py stand on.
+
+Every change of state is in memory at once, then durable, then an event on
+`hubbub/subscriptions/{id}`: a subscription's troubles can be subscribed to like anything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from random import Random
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from hubbub.core.clock import Clock, Timers
+from hubbub.core.contracts import Channel, Ledger, Log, Order, Registry
+from hubbub.core.errors import Conflict, HubbubError, Malformed, NotFound, Unavailable
+from hubbub.core.event import Record, record_json
+from hubbub.core.position import Position
+from hubbub.core.reading import begin
+from hubbub.core.selection import Selection
+from hubbub.core.start import LATEST, Start
+from hubbub.core.subscription import Attempt, Cursor, Parcel, Policy, State, Subscription
+from hubbub.deliveries.attempts import attempt_record
+from hubbub.deliveries.dispatcher import Dispatcher
+from hubbub.deliveries.lane import Lane
+from hubbub.deliveries.options import DeliveryOptions
+from hubbub.deliveries.pace import Turns
+from hubbub.deliveries.recorder import Recorder
+from hubbub.deliveries.shared import Shared
+from hubbub.wire.cloudevents import Defaults, from_attributes
+
+KIND = "subscription"
+"""Of the registry's documents."""
+
+CHECKPOINT = 600.0
+"""Seconds between two writes of all cursors that moved without a delivery: what a restart after a
+crash looks at again of topics that nobody delivers."""
+
+TRIM = 300.0
+"""Seconds between two looks for attempts that are too old."""
+
+RETRY_SAVE = 1.0
+"""Seconds until a state that could not be saved is saved again."""
+
+_log = logging.getLogger("hubbub.deliveries")
+
+
+class Status(NamedTuple):
+    """How far a subscription is."""
+
+    position: str
+    """Everything up to here is settled."""
+    lag: int
+    """Events of the log beyond it, wanted or not."""
+    lag_seconds: float
+    """Age of the oldest event that is outstanding."""
+    pending: int
+    """Events that wait for another attempt."""
+    in_flight: int
+    dead: int
+
+
+class Secrets(Protocol):
+    """What is sealed in a subscription."""
+
+    def signing(self, subscription: Subscription) -> Sequence[str]:
+        """Return the signing secrets that hold now, the active one first."""
+        ...
+
+    def credential(self, subscription: Subscription) -> str:
+        """Return the `Authorization` for the sink; empty: none."""
+        ...
+
+
+Publish = Callable[[str, str, object], Coroutine[Any, Any, object]]
+"""Publishes (topic, type, data)."""
+
+
+class Engine:
+    """All subscriptions of a gateway, running."""
+
+    def __init__(  # noqa: PLR0913  what deliveries stand on
+        self,
+        *,
+        log: Log,
+        registry: Registry,
+        ledger: Ledger,
+        channels: Mapping[str, Channel],
+        secrets: Secrets,
+        select: Callable[[Subscription], Selection],
+        policy: Callable[[Subscription], Policy],
+        publish: Publish,
+        options: DeliveryOptions,
+        clock: Clock,
+        timers: Timers,
+        rng: Random,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.subscriptions: dict[str, Subscription] = {}
+        """As they are now, by id."""
+        self._lanes: dict[str, Lane] = {}
+        self._channels = channels
+        self._secrets = secrets
+        self._select = select
+        self._policy = policy
+        self._publish = publish
+        self._log = log
+        self._registry = registry
+        self._ledger = ledger
+        self._options = options
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unlisten: Callable[[], None] | None = None
+        self._is_stopping = False
+        self._saving: dict[str, asyncio.Lock] = {}
+        self.dispatcher = Dispatcher(log.head)
+        self._recorder = Recorder(ledger, timers, options.flush_interval, options.flush_attempts)
+        self.shared = Shared(
+            log=log,
+            dispatcher=self.dispatcher,
+            recorder=self._recorder,
+            turns=Turns(options.concurrency),
+            clock=clock,
+            timers=timers,
+            rng=rng,
+            new_id=new_id,
+            spawn=self._spawn,
+            change=self._changed,
+            announce=self._announce,
+        )
+
+    # Starting and stopping.
+
+    async def start(self) -> None:
+        """Take up every subscription where it was."""
+        cursors, dead = await self._ledger.cursors(), await self._ledger.dead_letters()
+        self._unlisten = self._log.listen(self.dispatcher.committed)
+        self.dispatcher.offset = self._log.head
+        for document in await self._registry.all(KIND):
+            subscription = msgspec.json.decode(document.body, type=Subscription)
+            try:
+                await self._take_up(
+                    subscription, cursors.get(subscription.id), dead.get(subscription.id, 0)
+                )
+            except HubbubError as error:  # one that cannot run must not keep the others from it
+                _log.error("subscription %s cannot run: %s", subscription.id, error.detail)
+                self.subscriptions[subscription.id] = subscription
+        self._spawn(self._tend(), "tending")
+
+    async def _take_up(self, subscription: Subscription, cursor: Cursor | None, dead: int) -> None:
+        lane = self._lane(subscription, cursor or self._cursor(self._log.head), dead)
+        after = 0
+        while parcels := await self._ledger.parcels(subscription.id, dead=False, after=after):
+            await lane.load(parcels)
+            after = parcels[-1].offset
+        lane.start()
+
+    def _lane(self, subscription: Subscription, cursor: Cursor, dead: int) -> Lane:
+        selection, target = self._select(subscription), self._target(subscription)
+        if cursor.epoch != self._log.epoch:  # the log lost its end; what is left of it still counts
+            cursor = Cursor(self._log.epoch, min(cursor.offset, self._log.head), cursor.sequence)
+        lane = Lane(self.shared, subscription, cursor, dead)
+        lane.equip(selection, self._policy(subscription), target)
+        self.subscriptions[lane.id], self._lanes[lane.id] = subscription, lane
+        self.dispatcher.add(lane.intake, selection)
+        return lane
+
+    def _target(self, subscription: Subscription):  # noqa: ANN202
+        secrets, credential = (
+            self._secrets.signing(subscription),
+            self._secrets.credential(subscription),
+        )
+        return self._channel(subscription).target(subscription, secrets, credential)
+
+    def _channel(self, subscription: Subscription) -> Channel:
+        channel = self._channels.get(subscription.protocol)
+        if channel is None:
+            known = ", ".join(self._channels)
+            raise Malformed(f"protocol is one of {known}", pointer="/protocol")
+        return channel
+
+    def _cursor(self, offset: int) -> Cursor:
+        return Cursor(self._log.epoch, offset, 0)
+
+    async def stop(self) -> None:
+        """Begin nothing more, let what is in flight end, and write down how far all is.
+
+        What is not answered within the longest timeout is tried again by the next process.
+        """
+        self._is_stopping = True
+        if self._unlisten is not None:
+            self._unlisten()
+        self.dispatcher.flush()
+        flying = [lane for lane in self._lanes.values() if lane.in_flight]
+        for lane in self._lanes.values():
+            lane.close()
+        if flying and self._tasks:
+            longest = max(lane.policy.timeout for lane in flying)
+            await asyncio.wait(self._workers(), timeout=min(longest, GRACE))
+        for task in list(self._tasks):
+            task.cancel()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        for lane in self._lanes.values():
+            self._recorder.moved(lane)
+        await self._recorder.flush()
+
+    def _workers(self) -> list[asyncio.Task[None]]:
+        return [task for task in self._tasks if task.get_name() == "deliveries: worker"]
+
+    # What service.py does to subscriptions.
+
+    def check(self, subscription: Subscription) -> None:
+        """Raise `Malformed` with a pointer for what the channel cannot do."""
+        self._channel(subscription).check(subscription)
+
+    async def put(self, subscription: Subscription, start: Start | None) -> None:
+        """Add a subscription, or take over a new version of one; durable when it returns.
+
+        `start` says where the log is read from; None: where it is now. Raises `Malformed`.
+        """
+        self.check(subscription)
+        selection = self._select(subscription)
+        lane = self._lanes.get(subscription.id)
+        if lane is None:
+            if len(self.subscriptions) >= self._options.max_subscriptions:
+                raise Conflict(
+                    f"there are {self._options.max_subscriptions} subscriptions, the most that"
+                    " deliveries.max_subscriptions allows"
+                )
+            after, _ = await begin(self._log, start or LATEST, selection)
+            await self._save(subscription)
+            lane = self._lane(subscription, self._cursor(after), 0)
+            self._recorder.moved(lane)
+            await self._recorder.flush()
+            lane.start()
+            return
+        target = self._target(subscription)
+        if start is not None:
+            after, _ = await begin(self._log, start, selection)
+            self._move(lane, after)
+        await self._save(subscription)
+        self.dispatcher.remove(lane.intake, lane.intake.selection)
+        self.dispatcher.add(lane.intake, selection)
+        lane.equip(selection, self._policy(subscription), target)
+        self.subscriptions[lane.id] = subscription
+        lane.set(subscription)
+        lane.start()
+
+    def refresh(self, subscription: Subscription) -> None:
+        """Use other secrets from now on."""
+        self._lanes[subscription.id].target = self._target(subscription)
+
+    def _move(self, lane: Lane, after: int) -> None:
+        """Start elsewhere: the number goes on, so that a receiver sees no end of it."""
+        lane.let_go()
+        lane.intake.move(after)
+        self._recorder.moved(lane)
+
+    async def remove(self, id: str) -> None:  # noqa: A002
+        """Delete a subscription and what is known of its deliveries."""
+        lane = self._lanes.pop(id, None)
+        self.subscriptions.pop(id, None)
+        self._saving.pop(id, None)
+        if lane is not None:
+            lane.close()
+            self.dispatcher.remove(lane.intake, lane.intake.selection)
+        await self._recorder.flush()
+        self._recorder.forget(id)
+        await self._registry.delete(KIND, id)
+        await self._ledger.forget(id)
+
+    async def change(self, id: str, state: State, reason: str) -> Subscription:  # noqa: A002
+        """Pause, resume, disable; durable when it returns."""
+        subscription = self._in_state(self._running(id).subscription, state, reason)
+        await self._save(subscription)
+        return subscription
+
+    async def replay(
+        self,
+        id: str,  # noqa: A002
+        start: Start,
+        until: Start | None,
+        only_failed: bool,
+    ) -> int:
+        """Deliver a part of the log again, or of it only what failed; return how many offsets that is.
+
+        Raises `Conflict` while another replay runs.
+        """
+        lane = self._running(id)
+        after, _ = await begin(self._log, start, lane.intake.selection)
+        end = lane.intake.main.read if not lane.intake.is_live else self.dispatcher.offset
+        if until is not None:
+            end = min(end, (await begin(self._log, until, lane.intake.selection)).after)
+        if only_failed:
+            dead = await self._all_dead(id, after, end)
+            waiting = [offset for offset in lane.waiting.offsets() if after < offset <= end]
+            return await self.retry(id, [*waiting, *(parcel.offset for parcel in dead)])
+        if lane.intake.replay is not None:
+            raise Conflict("a replay is under way; wait for its end")
+        if end > after:
+            lane.intake.begin_replay(after, end)
+            await self._recorder.flush()
+        return max(0, end - after)
+
+    async def _all_dead(self, id: str, after: int, end: int) -> list[Parcel]:  # noqa: A002
+        found: list[Parcel] = []
+        while parcels := await self._ledger.parcels(id, dead=True, after=after):
+            found += [parcel for parcel in parcels if parcel.offset <= end]
+            after = parcels[-1].offset
+            if after >= end:
+                break
+        return found
+
+    async def retry(self, id: str, offsets: Sequence[int]) -> int:  # noqa: A002
+        """Try events again now: dead letters, waiting ones, or delivered ones once more."""
+        lane = self._running(id)
+        if lane.state not in ("active", "outage"):
+            raise Conflict(f"the subscription is {lane.state}: resume it first")
+        await self._recorder.flush()
+        parcels: list[Parcel] = []
+        for offset in dict.fromkeys(offsets):
+            if any(item.offset == offset for item in lane.in_flight):
+                continue
+            known = lane.waiting.get(offset) or await self._ledger.parcel(id, offset)
+            if known is None and await lane.find(offset) is None:
+                continue
+            parcels.append(known or Parcel(id, offset, 0, 0, self.shared.now(), 0))
+        lane.hurry(parcels)
+        await self._recorder.flush()
+        return len(parcels)
+
+    async def test(self, id: str) -> Attempt:  # noqa: A002
+        """Send a test event now, whatever the state, and return how it went."""
+        lane, shared = self._running(id), self.shared
+        subscription, now = lane.subscription, self.shared.now()
+        topic = subscription.topics[0].replace("**", "test").replace("*", "test")
+        event_id = f"test_{shared.new_id()}"
+        event = from_attributes(
+            {"id": event_id, "datacontenttype": "application/json"},
+            topic,
+            msgspec.json.encode({"test": True, "subscription": id}),
+            Defaults(shared.new_id, "hubbub.subscription.test"),
+        )
+        json = record_json(event.json, event.recorded, str(Position(self._log.epoch, 0)), now)
+        record = Record(0, topic, event.type, now, json)
+        order = Order(event_id, [record], [0], 1)
+        exchange = await lane.target.deliver(order, lane.policy.timeout)
+        attempt = attempt_record(
+            shared.new_id(), subscription, event_id, (), exchange, now, 0, "test"
+        )
+        self._recorder.attempt(lane, attempt)
+        return attempt
+
+    def status(self, id: str) -> Status:  # noqa: A002
+        """Tell how far a subscription is."""
+        lane = self._running(id)
+        cursor, head = lane.cursor(), self._log.head
+        oldest = lane.intake.main.oldest
+        behind = max(0.0, self.shared.clock.now() - oldest / 1000) if oldest else 0.0
+        return Status(
+            str(Position(self._log.epoch, cursor.offset)),
+            head - cursor.offset,
+            round(behind, 3),
+            len(lane.waiting),
+            len(lane.in_flight),
+            lane.dead,
+        )
+
+    @property
+    def lanes(self) -> Mapping[str, Lane]:
+        """All lanes, for the metrics."""
+        return self._lanes
+
+    @property
+    def recorded(self) -> int:
+        """Attempts recorded since the start, for the metrics."""
+        return self._recorder.attempts
+
+    async def flush(self) -> None:
+        """Write what is known now, so that the ledger can be read."""
+        await self._recorder.flush()
+
+    def _running(self, id: str) -> Lane:  # noqa: A002
+        lane = self._lanes.get(id)
+        if lane is None:
+            raise NotFound("there is no such subscription")
+        return lane
+
+    # Changes of state.
+
+    def _changed(self, subscription: Subscription, state: State, reason: str) -> None:
+        """Change a state from inside; saved in the background."""
+        if self._lanes.get(subscription.id) is None:
+            return
+        self._in_state(subscription, state, reason)
+        if not self._is_stopping:
+            self._spawn(self._keep_saving(subscription.id), "saving")
+
+    def _in_state(self, subscription: Subscription, state: State, reason: str) -> Subscription:
+        lane = self._lanes[subscription.id]
+        changed = msgspec.structs.replace(
+            lane.subscription, state=state, reason=reason, changed=self.shared.now()
+        )
+        self.subscriptions[lane.id] = changed
+        lane.set(changed)
+        self._announce(changed, state, reason)
+        return changed
+
+    async def _keep_saving(self, id: str) -> None:  # noqa: A002
+        while (subscription := self.subscriptions.get(id)) is not None:
+            try:
+                await self._save(subscription)
+            except Unavailable:
+                await asyncio.sleep(RETRY_SAVE)
+            else:
+                return
+
+    async def _save(self, subscription: Subscription) -> None:
+        """Write the newest version of a subscription, one write at a time."""
+        lock = self._saving.setdefault(subscription.id, asyncio.Lock())
+        async with lock:
+            await self._registry.put(KIND, subscription.id, msgspec.json.encode(subscription))
+
+    def _announce(
+        self, subscription: Subscription, what: str, reason: str, position: str = ""
+    ) -> None:
+        if not self._is_stopping:
+            data = {"subscription": subscription.id, "state": subscription.state, "reason": reason}
+            if position:
+                data["position"] = position
+            self._spawn(self._publish_news(subscription.id, what, data), "news")
+
+    async def _publish_news(self, id: str, what: str, data: Mapping[str, str]) -> None:  # noqa: A002
+        try:
+            await self._publish(f"hubbub/subscriptions/{id}", f"hubbub.subscription.{what}", data)
+        except HubbubError as error:
+            _log.warning("news of subscription %s could not be published: %s", id, error.detail)
+
+    # Chores.
+
+    async def _tend(self) -> None:
+        """Write idle cursors, forget old attempts, end what has a term."""
+        options, next_checkpoint = self._options, self.shared.clock.monotonic() + CHECKPOINT
+        while True:
+            now = self.shared.now()
+            try:
+                before = now - int(options.attempts_max_age * 1000)
+                await self._ledger.trim_attempts(before, options.attempts_max_count)
+            except Unavailable as error:
+                _log.info("no attempts were trimmed: %s", error)
+            for lane in list(self._lanes.values()):
+                subscription = lane.subscription
+                is_over = subscription.expires and subscription.expires <= now
+                if is_over and lane.state != "expired":
+                    self._changed(subscription, "expired", "its term is over")
+            if self.shared.clock.monotonic() >= next_checkpoint:
+                next_checkpoint += CHECKPOINT
+                for lane in self._lanes.values():
+                    self._recorder.moved(lane)
+            await asyncio.sleep(min(TRIM, CHECKPOINT))
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"deliveries: {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("%s failed", task.get_name(), exc_info=error)
+
+
+GRACE = 10.0
+"""Seconds that a stop waits for attempts that are on their way."""

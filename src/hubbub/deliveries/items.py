@@ -1,0 +1,170 @@
+"""What a lane has to send: fresh events in their order, and parcels when they are due."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+
+from hubbub.core.event import Record
+from hubbub.core.subscription import Parcel, Policy, Trigger
+from hubbub.deliveries.track import Track
+
+
+class Item:
+    """One event on its way: from a track, or a parcel if `track` is None."""
+
+    __slots__ = ("attempts", "key", "offset", "record", "sequence", "since", "track", "trigger")
+
+    def __init__(  # noqa: PLR0913, PLR0917  all that is known of it
+        self,
+        offset: int,
+        record: Record | None,
+        sequence: int,
+        track: Track | None,
+        trigger: Trigger,
+        attempts: int = 0,
+        key: str = "",
+        since: float = 0.0,
+    ) -> None:
+        self.offset = offset
+        self.record = record
+        """None for a parcel, which is read again when it is due."""
+        self.sequence = sequence
+        self.track = track
+        self.trigger: Trigger = trigger
+        self.attempts = attempts
+        """Attempts made so far."""
+        self.key = key
+        """What it is ordered by, if it is."""
+        self.since = since
+        """When it was queued, by the monotonic clock."""
+
+
+class Queue:
+    """Fresh events, ready or held behind another one of their key."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._ready: deque[Item] = deque()
+        self._key = policy.order_key if policy.order == "key" else ""
+        self._held: dict[str, deque[Item]] = {}
+        """By key, for every key that is busy: in flight, or waiting for another attempt."""
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def key_of(self, record: Record) -> str:
+        """Return what a record is ordered by; empty if nothing is."""
+        if not self._key:
+            return ""
+        return str(record.attributes().get(self._key, record.topic))
+
+    def put(self, item: Item) -> None:
+        """Queue an item behind those of its key."""
+        self._size += 1
+        if item.key and item.key in self._held:
+            self._held[item.key].append(item)
+            return
+        if item.key:
+            self._held[item.key] = deque()
+        self._ready.append(item)
+
+    def first(self) -> Item | None:
+        """Return the item that may go next."""
+        return self._ready[0] if self._ready else None
+
+    @property
+    def ready(self) -> int:
+        """Items that may go."""
+        return len(self._ready)
+
+    def take(self, most: int) -> list[Item]:
+        """Take up to `most` items; their keys stay busy until they are let go."""
+        ready = self._ready
+        items = [ready.popleft() for _ in range(min(most, len(ready)))]
+        self._size -= len(items)
+        return items
+
+    def occupy(self, key: str) -> None:
+        """Hold back what comes of a key."""
+        if key:
+            self._held.setdefault(key, deque())
+
+    def let_go(self, key: str) -> None:
+        """Let the next item of a key go."""
+        if not key or (held := self._held.get(key)) is None:
+            return
+        if held:
+            self._ready.append(held.popleft())
+        else:
+            del self._held[key]
+
+    def clear(self, busy: Iterable[str]) -> None:
+        """Drop what is queued; only the keys of `busy` stay so."""
+        self._ready.clear()
+        self._held = {key: deque[Item]() for key in busy if key}
+        self._size = 0
+
+
+class Waiting:
+    """Parcels that wait for their next attempt, by the time it is due."""
+
+    def __init__(self) -> None:
+        self._parcels: dict[int, tuple[Parcel, float, str]] = {}
+        self._heap: list[tuple[float, int]] = []
+
+    def __len__(self) -> int:
+        return len(self._parcels)
+
+    def put(self, parcel: Parcel, when: float, key: str = "") -> None:
+        """Have a parcel wait until `when` by the monotonic clock."""
+        self._parcels[parcel.offset] = parcel, when, key
+        heapq.heappush(self._heap, (when, parcel.offset))
+
+    def get(self, offset: int) -> Parcel | None:
+        """Return a parcel that waits."""
+        found = self._parcels.get(offset)
+        return None if found is None else found[0]
+
+    def pop(self, offset: int) -> Item | None:
+        """Take a parcel out, due or not."""
+        found = self._parcels.pop(offset, None)
+        if found is None:
+            return None
+        parcel, _, key = found
+        return Item(offset, None, parcel.sequence, None, "retry", parcel.attempts, key)
+
+    def due(self) -> float | None:
+        """Return when the first parcel is due."""
+        heap = self._heap
+        while heap:
+            when, offset = heap[0]
+            found = self._parcels.get(offset)
+            if found is not None and found[1] == when:
+                return when
+            heapq.heappop(heap)
+        return None
+
+    def take(self, now: float, most: int) -> list[Item]:
+        """Take up to `most` parcels that are due."""
+        items: list[Item] = []
+        while len(items) < most and (when := self.due()) is not None and when <= now:
+            item = self.pop(heapq.heappop(self._heap)[1])
+            assert item is not None, "due() says that it is there"
+            items.append(item)
+        return items
+
+    def first(self) -> int | None:
+        """Return the offset of the parcel with the fewest attempts, None if there is none."""
+        if not self._parcels:
+            return None
+        return min(self._parcels, key=lambda offset: (self._parcels[offset][0].attempts, offset))
+
+    def offsets(self) -> list[int]:
+        """Return the offsets of all, in order."""
+        return sorted(self._parcels)
+
+    def keys(self) -> Iterable[str]:
+        """Return what they are ordered by."""
+        return (key for _, _, key in self._parcels.values())

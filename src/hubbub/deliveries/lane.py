@@ -1,0 +1,389 @@
+"""One subscription on its way: what goes next, when, and what follows from how it went.
+
+Whatever fails becomes a parcel, or stays outstanding when the endpoint is down: in an outage the
+cursor stays and only probes are sent (outage.py). There is no task per subscription: a worker lives
+while there is something to send. What there is to send comes from intake.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+
+from hubbub.core.contracts import Order, Target
+from hubbub.core.errors import Gap
+from hubbub.core.event import Record
+from hubbub.core.outcome import Delivered, Exchange, Failed, Gone
+from hubbub.core.selection import EVERYTHING, Selection
+from hubbub.core.subscription import Cursor, Parcel, Policy, State, Subscription
+from hubbub.deliveries.attempts import attempt_record
+from hubbub.deliveries.decide import Again, Bury, Step, blames_endpoint, decide, describe, hold
+from hubbub.deliveries.intake import Intake
+from hubbub.deliveries.items import Item, Waiting
+from hubbub.deliveries.outage import EXPIRED, GONE, Outage
+from hubbub.deliveries.pace import Pace
+from hubbub.deliveries.shared import Shared
+
+MAX_AHEAD = 500
+"""Settled events above one that hangs; beyond that it becomes a parcel, and the cursor moves on."""
+
+
+class Lane:
+    """One subscription, running."""
+
+    def __init__(
+        self, shared: Shared, subscription: Subscription, cursor: Cursor, dead: int = 0
+    ) -> None:
+        self.id = subscription.id
+        self.subscription = subscription
+        self.in_flight: dict[Item, None] = {}
+        self.waiting = Waiting()
+        self.dead = dead
+        """Dead letters."""
+        self.intake = Intake(shared, subscription, cursor, self.kick)
+        self.outage = Outage(self, shared)
+        self._shared = shared
+        self._streak: set[int] = set()
+        """Events that failed since the last success, other than for want of an answer."""
+        self._unanswered = 0
+        """Attempts since the last success that got no answer, or a plea for less."""
+        self._workers = 0
+        self._cancel_wake = _nothing
+        self._wakes_at = 0.0
+        self._consent: asyncio.Future[Exchange | None] | None = None
+
+    policy: Policy
+    target: Target
+    pace: Pace
+
+    def equip(self, selection: Selection, policy: Policy, target: Target) -> None:
+        """Say what is wanted, by which policy, and where it goes; again when that changes."""
+        self.policy, self.target = policy, target
+        self.pace = Pace(policy)
+        self._consent = None
+        self.intake.equip(selection, policy)
+        self.let_go()
+
+    @property
+    def state(self) -> State:
+        """How it is doing."""
+        return self.subscription.state
+
+    def cursor(self) -> Cursor:
+        """Return the cursor of this moment."""
+        return self.intake.cursor()
+
+    async def load(self, parcels: Sequence[Parcel]) -> None:
+        """Take up the parcels of an earlier process."""
+        for parcel in parcels:
+            record = await self.find(parcel.offset) if self.policy.order == "key" else None
+            key = "" if record is None else self.intake.queue.key_of(record)
+            self.intake.queue.occupy(key)
+            self.waiting.put(parcel, self._shared.when(parcel.due), key)
+
+    # What goes out.
+
+    def kick(self) -> None:
+        """Begin what may begin now."""
+        turns = self._shared.turns
+        while self.intake.is_open and self._workers < self.pace.allowed:
+            if not turns.free:
+                if self.intake.queue.ready or self.waiting:
+                    turns.wait(self, self.kick)
+                return
+            items = self._take()
+            if not items:
+                return
+            turns.take()
+            self._workers += 1
+            self._shared.spawn(self._work(items), "worker")
+
+    async def _work(self, items: list[Item]) -> None:
+        turns = self._shared.turns
+        try:
+            while items:
+                await self._send(items)
+                if turns.is_contested or self._workers > self.pace.allowed:
+                    break
+                items = self._take()
+        finally:
+            self._workers -= 1
+            turns.give_back()
+        self.intake.read_on()
+        self.kick()
+
+    def _take(self) -> list[Item]:
+        """Take what may be sent now, in one request; else see to it that it is looked at again."""
+        if not self.intake.is_open:
+            return []
+        now = self._shared.clock.monotonic()
+        if wait := self.pace.wait(now):
+            self._wake(now + wait)
+            return []
+        items = self._choose(now)
+        if items:
+            self.pace.take()
+            self.in_flight.update(dict.fromkeys(items))
+        if (due := self.waiting.due()) is not None and due > now:
+            self._wake(due)
+        if not self.intake.is_live:
+            self.intake.read_on()
+        return items
+
+    def _choose(self, now: float) -> list[Item]:
+        policy, queue = self.policy, self.intake.queue
+        if items := self.waiting.take(now, policy.batch_size):
+            return items
+        is_blocked = policy.order == "strict" and bool(self.waiting)
+        if is_blocked or len(self.waiting) >= policy.max_waiting:
+            return []
+        first = queue.first()
+        if first is not None and queue.ready < policy.batch_size:
+            complete_at = first.since + policy.batch_wait
+            if complete_at > now:
+                self._wake(complete_at)
+                return []
+        return queue.take(policy.batch_size)
+
+    def _wake(self, when: float) -> None:
+        """Look again at a time, by the monotonic clock."""
+        now = self._shared.clock.monotonic()
+        if now < self._wakes_at <= when:
+            return
+        self._cancel_wake()
+        self._wakes_at = when
+        self._cancel_wake = self._shared.timers.call_later(max(0.0, when - now), self._woken)
+
+    def _woken(self) -> None:
+        self._wakes_at = 0.0
+        self.kick()
+
+    async def _send(self, items: list[Item]) -> None:
+        at = self._shared.now()
+        try:
+            items = await self._readable(items, at)
+            if items:
+                self._conclude(items, await self.attempt(items), at)
+        except BaseException:
+            for item in items:
+                self.in_flight.pop(item, None)
+            raise
+
+    async def _readable(self, items: list[Item], at: int) -> list[Item]:
+        """Read parcels again; those that the log has forgotten are over."""
+        found: list[Item] = []
+        for item in items:
+            if item.record is None:
+                item.record = await self.find(item.offset)
+            if item.record is not None:
+                found.append(item)
+            else:
+                self._conclude([item], Exchange(EXPIRED), at)
+        return found
+
+    async def attempt(self, items: Sequence[Item]) -> Exchange:
+        """Try once to deliver some events in one request."""
+        if (refused := await self._prepare()) is not None:
+            return refused
+        order = Order(
+            self.message(items),
+            [item.record for item in items if item.record is not None],
+            [item.sequence for item in items],
+            max(item.attempts for item in items) + 1,
+        )
+        return await self.target.deliver(order, self.policy.timeout)
+
+    async def find(self, offset: int) -> Record | None:
+        """Read one record again; None if it is gone."""
+        try:
+            records, _ = await self._shared.log.read(offset - 1, 1, EVERYTHING)
+        except Gap:
+            return None
+        return records[0] if records and records[0].offset == offset else None
+
+    async def _prepare(self) -> Exchange | None:
+        """Do what the channel wants done first, once for all; return why it did not work."""
+        if self._consent is None:
+            self._consent = asyncio.ensure_future(self.target.prepare())
+            self._consent.add_done_callback(self._prepared)
+        return await asyncio.shield(self._consent)
+
+    def _prepared(self, consent: asyncio.Future[Exchange | None]) -> None:
+        if consent.cancelled() or consent.exception() is not None or consent.result() is not None:
+            if self._consent is consent:
+                self._consent = None  # to be asked again the next time
+        elif self.target.rate:
+            self.pace = Pace(self.policy, self.target.rate)
+
+    def message(self, items: Sequence[Item]) -> str:
+        """Return the id of a request: the same whenever the same events are sent in one."""
+        epoch = self._shared.log.epoch
+        if self.policy.batch_size == 1:
+            return f"{epoch}-{items[0].offset}"
+        offsets = ",".join(str(item.offset) for item in items)
+        return f"{epoch}-b{hashlib.sha256(offsets.encode()).hexdigest()[:24]}"
+
+    # What follows.
+
+    def _conclude(self, items: list[Item], exchange: Exchange, at: int) -> None:
+        outcome, next_due = exchange.outcome, 0
+        for item in items:
+            self.in_flight.pop(item, None)
+        if isinstance(outcome, Delivered):
+            self._succeeded(items)
+        elif isinstance(outcome, Gone):
+            self.give_back(items)
+            self._shared.change(self.subscription, "disabled", GONE)
+        else:
+            self._note_failure(items, outcome)
+            for item in items:
+                next_due = self._failed(item, outcome)
+        self.note(items, exchange, at, next_due)
+
+    def _succeeded(self, items: Sequence[Item]) -> None:
+        self._streak.clear()
+        self._unanswered = 0
+        has_grown = self.pace.succeeded()
+        for item in items:
+            self.settle(item)
+        if len(self.intake.main.done) > MAX_AHEAD:
+            self._park()
+        if self.state == "outage":
+            self._shared.change(self.subscription, "active", "")
+        elif has_grown:
+            self.kick()
+
+    def settle(self, item: Item) -> None:
+        """Note that an event was delivered."""
+        if item.track is None:
+            self._shared.recorder.parcel(self, item.offset, None)
+        else:
+            self.intake.settle(item)
+        self.intake.queue.let_go(item.key)
+
+    def _park(self) -> None:
+        """Make a parcel of an event that hangs, so that the cursor can move on."""
+        main, now = self.intake.main, self._shared.now()
+        for item in self.in_flight:
+            if item.track is main and item.offset == main.low + 1:
+                parcel = Parcel(
+                    self.id, item.offset, item.sequence, item.attempts, now, now, "hangs"
+                )
+                self._shared.recorder.parcel(self, item.offset, parcel)
+                self.intake.settle(item)
+                item.track = None
+                return
+
+    def _note_failure(self, items: Sequence[Item], outcome: Failed) -> None:
+        """Slow down, and tell an endpoint that is down from an event that it does not like."""
+        if pause := hold(outcome, self.pace.pleas, self.policy):
+            self.pace.hold(self._shared.clock.monotonic() + pause)
+        if blames_endpoint(outcome):
+            self._unanswered += 1
+            self.pace.slow_down()
+        elif outcome.cause != "expired":
+            self._streak.update(item.offset for item in items)
+        in_a_row = self._unanswered + len(self._streak)
+        if self.state == "active" and in_a_row >= self.policy.outage_after:
+            reason = f"{in_a_row} failures in a row, the last one: {describe(outcome)}"
+            self._shared.change(self.subscription, "outage", reason)
+
+    def _failed(self, item: Item, outcome: Failed) -> int:
+        """Decide on one event; return when it is tried again, 0 if not by a time of its own."""
+        if self.state != "active" and outcome.cause != "expired":
+            self.give_back([item])
+            return 0
+        step = decide(outcome, item.attempts + 1, self.policy, self._shared.rng)
+        return self.follow(item, step, describe(outcome))
+
+    def follow(self, item: Item, step: Step, reason: str) -> int:
+        """Make a failed event a parcel: one that waits, or a dead letter; return when it is due."""
+        shared, now, due = self._shared, self._shared.now(), 0
+        if isinstance(step, Again):
+            due = now + max(1, int(step.delay * 1000))
+        parcel = Parcel(self.id, item.offset, item.sequence, item.attempts + 1, due, now, reason)
+        if item.track is not None:
+            self.intake.settle(item)
+        shared.recorder.parcel(self, item.offset, parcel)
+        if isinstance(step, Again):
+            when = shared.clock.monotonic() + step.delay
+            self.waiting.put(parcel, when, item.key)
+            self._wake(when)
+        elif isinstance(step, Bury):
+            self.dead += 1
+            self.intake.queue.let_go(item.key)
+            shared.announce(
+                self.subscription, "deadletter", step.reason, shared.position(item.offset)
+            )
+        return due
+
+    def give_back(self, items: Sequence[Item]) -> None:
+        """Leave failed events as they were before: outstanding, or waiting."""
+        shared, now = self._shared, self._shared.now()
+        for item in items:
+            self.intake.landed(item)
+            if item.track is None:
+                parcel = Parcel(self.id, item.offset, item.sequence, item.attempts, now, now)
+                self.waiting.put(parcel, shared.clock.monotonic(), item.key)
+                shared.recorder.parcel(self, item.offset, parcel)
+
+    def note(self, items: Sequence[Item], exchange: Exchange, at: int, next_due: int) -> None:
+        """Record an attempt."""
+        new_id, message = self._shared.new_id(), self.message(items)
+        self._shared.count(exchange.outcome)
+        self._shared.recorder.attempt(
+            self, attempt_record(new_id, self.subscription, message, items, exchange, at, next_due)
+        )
+
+    # Changes from outside.
+
+    def let_go(self) -> None:
+        """Drop what is queued and go back to the cursor; what is in flight ends by itself."""
+        keys = [*(item.key for item in self.in_flight), *self.waiting.keys()]
+        self.intake.rewind(self.in_flight, keys)
+
+    def set(self, subscription: Subscription) -> None:
+        """Take note of a new state."""
+        before = self.state
+        self.subscription = self.intake.subscription = subscription
+        if before == subscription.state:
+            return
+        self._streak.clear()
+        self._unanswered = 0
+        self.outage.stop()
+        self.let_go()
+        if before == "outage":
+            self.pace.start_small()
+        self.start()
+
+    def start(self) -> None:
+        """Begin, in whatever state it is."""
+        self.intake.is_open = self.state == "active"
+        if self.state == "outage":
+            self.outage.begin()
+        self.intake.read_on()
+        self.kick()
+
+    def hurry(self, parcels: Sequence[Parcel]) -> None:
+        """Try parcels again now, waiting ones and dead letters alike, with all their attempts."""
+        shared, now = self._shared, self._shared.now()
+        for old in parcels:
+            if old.is_dead:
+                self.dead -= 1
+            parcel = Parcel(self.id, old.offset, old.sequence, 0, now, old.failed, old.reason)
+            self.waiting.put(parcel, shared.clock.monotonic())
+            shared.recorder.parcel(self, old.offset, parcel)
+        self.kick()
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        if self.intake.is_live:
+            self.intake.main.looked(self._shared.dispatcher.offset)
+        self.intake.is_open = self.intake.is_live = False
+        self._cancel_wake()
+        self.outage.stop()
+
+
+def _nothing() -> None:
+    """Call nothing off."""

@@ -1,0 +1,31 @@
+"""The settings of deliveries, section `[deliveries]`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from hubbub.core.subscription import Policy
+
+
+class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How events are delivered to subscriptions; a subscription's own `config` goes before `policy`."""
+
+    policy: Policy = Policy()
+    """How deliveries are tried where a subscription does not say otherwise."""
+    concurrency: Annotated[int, Meta(ge=1)] = 1000
+    """Attempts on their way at once, of all subscriptions: each is a socket."""
+    flush_interval: Annotated[float, Meta(gt=0, le=60)] = 0.25
+    """Seconds between two writes of cursors and attempts: what a crash can repeat."""
+    flush_attempts: Annotated[int, Meta(ge=1)] = 500
+    """Attempts after which they are written at once."""
+    attempts_max_age: Annotated[float, Meta(ge=0)] = 7 * 86_400.0
+    """Seconds for which the records of attempts are kept."""
+    attempts_max_count: Annotated[int, Meta(ge=0)] = 1_000_000
+    """Attempts of which records are kept: some 200 bytes each."""
+    max_subscriptions: Annotated[int, Meta(ge=1)] = 100_000
+    """Subscriptions that there may be: each takes some 5 kB of memory."""
+    origin: str = "hubbub"
+    """Our name in the CloudEvents webhook handshake (`WebHook-Request-Origin`): a DNS name."""

@@ -1,0 +1,101 @@
+"""How fast one endpoint is called, and whose turn it is when all endpoints together are many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hubbub.core.subscription import Policy
+
+ROUNDING = 1e-6
+"""What may be missing of an attempt: sums of floats never come out even."""
+
+
+class Pace:
+    """The pace of one endpoint: a number in flight that it bears, a rate, and pauses it asked for.
+
+    The number in flight halves with every timeout or plea for less and grows by one with every
+    success, so an endpoint that hangs soon holds one socket, and one that comes back is not run
+    over.
+    """
+
+    def __init__(self, policy: Policy, rate: float = 0.0) -> None:
+        self._limit = 1 if policy.order == "strict" else policy.concurrency
+        self._allowed = self._limit
+        self._rate = min((one for one in (policy.rate, rate) if one), default=0.0)
+        self._burst = max(1.0, self._rate)
+        self._tokens = self._burst
+        self._filled = float("-inf")
+        self._until = float("-inf")
+        self.pleas = 0
+        """Answers in a row that asked for less."""
+
+    @property
+    def allowed(self) -> int:
+        """Attempts that may be in flight."""
+        return self._allowed
+
+    def start_small(self) -> None:
+        """Begin again with one in flight: the endpoint was away."""
+        self._allowed = 1
+
+    def succeeded(self) -> bool:
+        """Let one more be in flight; tell whether that is more than before."""
+        self.pleas = 0
+        if self._allowed == self._limit:
+            return False
+        self._allowed += 1
+        return True
+
+    def slow_down(self) -> None:
+        """Let half as many be in flight."""
+        self._allowed = max(1, self._allowed // 2)
+
+    def hold(self, until: float) -> None:
+        """Send nothing before a time, by the monotonic clock."""
+        self.pleas += 1
+        self._until = max(self._until, until)
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until an attempt may begin; 0: now."""
+        if now < self._until:
+            return self._until - now
+        if not self._rate:
+            return 0.0
+        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
+        self._filled = now
+        missing = 1 - self._tokens
+        return missing / self._rate if missing > ROUNDING else 0.0
+
+    def take(self) -> None:
+        """Note that an attempt begins."""
+        if self._rate:
+            self._tokens -= 1
+
+
+class Turns:
+    """Slots for attempts of all subscriptions, given round robin where there are too few."""
+
+    def __init__(self, slots: int) -> None:
+        self.free = slots
+        """Slots that nobody has."""
+        self._waiting: dict[object, Callable[[], None]] = {}
+
+    @property
+    def is_contested(self) -> bool:
+        """Whether somebody waits for a slot."""
+        return bool(self._waiting)
+
+    def take(self) -> None:
+        """Take one of the free slots."""
+        self.free -= 1
+
+    def wait(self, who: object, call: Callable[[], None]) -> None:
+        """Be called, once, when there is a free slot and it is one's turn."""
+        self._waiting.setdefault(who, call)
+
+    def give_back(self) -> None:
+        """Give a slot back; those that wait longest may take it."""
+        self.free += 1
+        waiting = self._waiting
+        while self.free and waiting:
+            waiting.pop(next(iter(waiting)))()
