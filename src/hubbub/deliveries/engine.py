@@ -15,22 +15,20 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from hubbub.core.clock import Clock, Timers
-from hubbub.core.contracts import Channel, Ledger, Log, Order, Registry
+from hubbub.core.contracts import Channel, Ledger, Log, Registry
 from hubbub.core.errors import Conflict, HubbubError, Malformed, NotFound, Unavailable
-from hubbub.core.event import Record, record_json
 from hubbub.core.position import Position
 from hubbub.core.reading import begin
 from hubbub.core.selection import Selection
 from hubbub.core.start import LATEST, Start
-from hubbub.core.subscription import Attempt, Cursor, Parcel, Policy, State, Subscription
-from hubbub.deliveries.attempts import attempt_record
+from hubbub.core.subscription import Attempt, Cursor, Policy, State, Subscription
+from hubbub.deliveries.again import Again
 from hubbub.deliveries.dispatcher import Dispatcher
 from hubbub.deliveries.lane import Lane
 from hubbub.deliveries.options import DeliveryOptions
 from hubbub.deliveries.pace import Turns
 from hubbub.deliveries.recorder import Recorder
 from hubbub.deliveries.shared import Shared
-from hubbub.wire.cloudevents import Defaults, from_attributes
 
 KIND = "subscription"
 """Of the registry's documents."""
@@ -130,6 +128,7 @@ class Engine:
             change=self._changed,
             announce=self._announce,
         )
+        self._again = Again(self.shared, ledger)
 
     # Starting and stopping.
 
@@ -289,70 +288,15 @@ class Engine:
 
         Raises `Conflict` while another replay runs.
         """
-        lane = self._running(id)
-        after, _ = await begin(self._log, start, lane.intake.selection)
-        end = lane.intake.main.read if not lane.intake.is_live else self.dispatcher.offset
-        if until is not None:
-            end = min(end, (await begin(self._log, until, lane.intake.selection)).after)
-        if only_failed:
-            dead = await self._all_dead(id, after, end)
-            waiting = [offset for offset in lane.waiting.offsets() if after < offset <= end]
-            return await self.retry(id, [*waiting, *(parcel.offset for parcel in dead)])
-        if lane.intake.replay is not None:
-            raise Conflict("a replay is under way; wait for its end")
-        if end > after:
-            lane.intake.begin_replay(after, end)
-            await self._recorder.flush()
-        return max(0, end - after)
-
-    async def _all_dead(self, id: str, after: int, end: int) -> list[Parcel]:  # noqa: A002
-        found: list[Parcel] = []
-        while parcels := await self._ledger.parcels(id, dead=True, after=after):
-            found += [parcel for parcel in parcels if parcel.offset <= end]
-            after = parcels[-1].offset
-            if after >= end:
-                break
-        return found
+        return await self._again.replay(self._running(id), start, until, only_failed=only_failed)
 
     async def retry(self, id: str, offsets: Sequence[int]) -> int:  # noqa: A002
         """Try events again now: dead letters, waiting ones, or delivered ones once more."""
-        lane = self._running(id)
-        if lane.state not in ("active", "outage"):
-            raise Conflict(f"the subscription is {lane.state}: resume it first")
-        await self._recorder.flush()
-        parcels: list[Parcel] = []
-        for offset in dict.fromkeys(offsets):
-            if any(item.offset == offset for item in lane.in_flight):
-                continue
-            known = lane.waiting.get(offset) or await self._ledger.parcel(id, offset)
-            if known is None and await lane.find(offset) is None:
-                continue
-            parcels.append(known or Parcel(id, offset, 0, 0, self.shared.now(), 0))
-        lane.hurry(parcels)
-        await self._recorder.flush()
-        return len(parcels)
+        return await self._again.retry(self._running(id), offsets)
 
     async def test(self, id: str) -> Attempt:  # noqa: A002
         """Send a test event now, whatever the state, and return how it went."""
-        lane, shared = self._running(id), self.shared
-        subscription, now = lane.subscription, self.shared.now()
-        topic = subscription.topics[0].replace("**", "test").replace("*", "test")
-        event_id = f"test_{shared.new_id()}"
-        event = from_attributes(
-            {"id": event_id, "datacontenttype": "application/json"},
-            topic,
-            msgspec.json.encode({"test": True, "subscription": id}),
-            Defaults(shared.new_id, "hubbub.subscription.test"),
-        )
-        json = record_json(event.json, event.recorded, str(Position(self._log.epoch, 0)), now)
-        record = Record(0, topic, event.type, now, json)
-        order = Order(event_id, [record], [0], 1)
-        exchange = await lane.target.deliver(order, lane.policy.timeout)
-        attempt = attempt_record(
-            shared.new_id(), subscription, event_id, (), exchange, now, 0, "test"
-        )
-        self._recorder.attempt(lane, attempt)
-        return attempt
+        return await self._again.test(self._running(id))
 
     def status(self, id: str) -> Status:  # noqa: A002
         """Tell how far a subscription is."""

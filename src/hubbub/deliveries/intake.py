@@ -136,7 +136,7 @@ class Intake:
         track.looked(upto if end is None else min(upto, end))
         if end is not None:
             self._end_replay()
-        elif track.read >= self._shared.dispatcher.offset and self.replay is None:
+        elif track.read >= self._shared.dispatcher.offset:
             self.is_live = len(self.queue) < QUEUE
 
     def _skip(self, track: Track, resumes_at: int, requested: str) -> None:
