@@ -14,7 +14,7 @@ CREATE TABLE label (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
 INSERT INTO label SELECT "offset", type || topic FROM record;
 ALTER TABLE record ADD COLUMN label INTEGER;
 UPDATE record SET label = "offset";
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 """
 
 if __name__ == "__main__":

@@ -269,6 +269,20 @@ class Ledger(Protocol):
         ...
 
 
+class Engine(Log, Protocol):
+    """What a store gives: the log, and beside it the registry and the ledger."""
+
+    @property
+    def registry(self) -> Registry:
+        """Its documents."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """Its deliveries."""
+        ...
+
+
 class Order(NamedTuple):
     """What a channel is to deliver in one request."""
 

@@ -1,6 +1,6 @@
 """Engines by the scheme of their URL; a module is imported only when its scheme is named.
 
-An engine is a module with `async def open_engine(options, *, clock, entropy) -> Log`.
+An engine is a module with `async def open_engine(options, *, clock, entropy) -> Engine`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Final
 
 from hubbub.core.clock import Clock
-from hubbub.core.contracts import Log
+from hubbub.core.contracts import Engine
 from hubbub.core.errors import Misconfigured
 from hubbub.log.options import LogOptions
 
@@ -20,13 +20,13 @@ Entropy = Callable[[int], bytes]
 ENGINES: Final = {"memory": "hubbub.log.memory", "sqlite": "hubbub.log.sqlite"}
 
 
-async def open_engine(options: LogOptions, *, clock: Clock, entropy: Entropy) -> Log:
+async def open_engine(options: LogOptions, *, clock: Clock, entropy: Entropy) -> Engine:
     """Open the log at `options.store`. Raises `Misconfigured` or `Corrupt`."""
     scheme = options.store.partition(":")[0]
     if scheme not in ENGINES:
         known = ", ".join(f"{name}:" for name in ENGINES)
         raise Misconfigured(f"log.store: no engine for {scheme!r}; a store begins with {known}")
-    log: Log = await import_module(ENGINES[scheme]).open_engine(
+    log: Engine = await import_module(ENGINES[scheme]).open_engine(
         options, clock=clock, entropy=entropy
     )
     return log

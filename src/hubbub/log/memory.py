@@ -21,6 +21,7 @@ from hubbub.core.selection import Selection
 from hubbub.log.clock import LogClock
 from hubbub.log.engines import Entropy
 from hubbub.log.listeners import Listeners
+from hubbub.log.memory_ledger import MemoryLedger, MemoryRegistry
 from hubbub.log.options import LogOptions
 
 LOOK = 1000
@@ -47,6 +48,8 @@ class MemoryLog:
         self._clock = LogClock(clock)
         self._listeners = Listeners()
         self._closed = False
+        self.registry = MemoryRegistry()
+        self.ledger = MemoryLedger()
 
     @property
     def tail(self) -> int:

@@ -22,5 +22,8 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Seconds in which a second event of the same `source` and `id` is a duplicate; 0: never."""
     dedupe_max: Annotated[int, msgspec.Meta(ge=0)] = 1_000_000
     """Newest events in which duplicates are looked for: about 120 bytes of memory each."""
+    secrets_key: Annotated[str, msgspec.Meta(extra={"secret": True})] = ""
+    """Key for the secrets of subscriptions and sources, 32 bytes in base64; empty: the file
+    `hubbub.db.key` beside the store, made at the first start."""
     ring_bytes: Annotated[int, msgspec.Meta(ge=0)] = 32 * 1024 * 1024
     """Bytes of the newest events kept in memory, from which all readers that keep up are served."""

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol, Self, runtime_checkable
 
-from hubbub.core.contracts import Appended, Health, Listener, Log, Page, Retention
+from hubbub.core.contracts import Appended, Engine, Health, Listener, Page, Retention
 from hubbub.core.errors import Unavailable
 from hubbub.core.event import Event, Record
 from hubbub.core.position import Position
@@ -47,7 +47,7 @@ class Measured(Protocol):
 class Tail:
     """A `Log` with its newest records in memory."""
 
-    def __init__(self, engine: Log, ring: Ring) -> None:
+    def __init__(self, engine: Engine, ring: Ring) -> None:
         """Take over an engine; the ring ends where it does."""
         self._engine = engine
         self._ring = ring
@@ -55,10 +55,14 @@ class Tail:
         self._measured = engine if isinstance(engine, Measured) else None
         self._listeners = Listeners()
         self._trimming: asyncio.Task[None] | None = None
+        self.registry = engine.registry
+        """Documents that the engine keeps beside the log."""
+        self.ledger = engine.ledger
+        """Deliveries that the engine keeps beside the log."""
         engine.listen(self._committed)
 
     @classmethod
-    async def open(cls, engine: Log, ring_bytes: int) -> Self:
+    async def open(cls, engine: Engine, ring_bytes: int) -> Self:
         """Take over an engine that nobody appends to yet."""
         newest: list[Record] = []
         size, before = 0, engine.head + 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from hubbub.deliveries.options import DeliveryOptions
 from hubbub.log.options import LogOptions
+from hubbub.net.options import EgressOptions
 from hubbub.observe.options import ObserveOptions
 from hubbub.sources.options import PublishOptions
 from hubbub.streams.options import StreamOptions
@@ -20,6 +22,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log: LogOptions = LogOptions()
     publish: PublishOptions = PublishOptions()
     streams: StreamOptions = StreamOptions()
+    deliveries: DeliveryOptions = DeliveryOptions()
+    egress: EgressOptions = EgressOptions()
     auth: AuthOptions = AuthOptions()
     web: WebOptions = WebOptions()
     observe: ObserveOptions = ObserveOptions()

@@ -54,10 +54,10 @@ def test_what_is_missing_is_run_and_nothing_twice(database: Database) -> None:
     before = shape(database)
     migrate(database)
     assert shape(database) == before
-    more = (*MIGRATIONS, "CREATE TABLE one (x INT); PRAGMA user_version = 2")
-    more = (*more, "ALTER TABLE one ADD COLUMN y INT; PRAGMA user_version = 3")
+    more = (*MIGRATIONS, "CREATE TABLE one (x INT); PRAGMA user_version = 3")
+    more = (*more, "ALTER TABLE one ADD COLUMN y INT; PRAGMA user_version = 4")
     migrate(database, more)
-    assert version(database)[0] == 3
+    assert version(database)[0] == 4
     assert ("table", "one", "CREATE TABLE one (x INT, y INT)") in shape(database)
 
 
@@ -72,8 +72,8 @@ def test_one_that_fails_leaves_everything_as_it_was(database: Database) -> None:
 
 
 def test_a_newer_schema_is_refused(database: Database) -> None:
-    migrate(database, (*MIGRATIONS, ""), SCHEMA + "PRAGMA user_version = 2")
-    with pytest.raises(Misconfigured, match=r"newer hubbub \(schema 2, this one knows 1\)"):
+    migrate(database, (*MIGRATIONS, ""), SCHEMA + "PRAGMA user_version = 3")
+    with pytest.raises(Misconfigured, match=r"newer hubbub \(schema 3, this one knows 2\)"):
         migrate(database)
 
 

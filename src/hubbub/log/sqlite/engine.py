@@ -26,8 +26,10 @@ from hubbub.log.listeners import Listeners
 from hubbub.log.sqlite.checks import describe
 from hubbub.log.sqlite.intake import Batch, Identity, Intake
 from hubbub.log.sqlite.jobs import answer, refuse
+from hubbub.log.sqlite.ledger import SqliteLedger
 from hubbub.log.sqlite.pool import Readers
 from hubbub.log.sqlite.reader import Reader, View
+from hubbub.log.sqlite.registry import SqliteRegistry
 from hubbub.log.sqlite.store import Store
 from hubbub.log.sqlite.writer import Writer
 
@@ -69,6 +71,8 @@ class SqliteLog:
         self._trimming = asyncio.Lock()
         self._readers = Readers(store.path, self._view)
         self._writer = Writer(store, self, clock)
+        self.registry = SqliteRegistry(self._writer, self._readers)
+        self.ledger = SqliteLedger(self._writer, self._readers)
 
     @property
     def epoch(self) -> str:

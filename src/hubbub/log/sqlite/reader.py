@@ -93,11 +93,12 @@ class Reader:
     def __init__(self, path: Path, view: View, opened_for: int = 0) -> None:
         self.opened_for = opened_for
         self._view = view
-        self._database = Database(path, write=False)
+        self.database = Database(path, write=False)
+        """The connection, for what ledger.py and registry.py read."""
 
     def close(self) -> None:
         """Close the connection."""
-        self._database.close()
+        self.database.close()
 
     def page(self, after: int, upto: int, limit: int, selection: Selection) -> Page:
         """Read forward, from above `after` to at most `upto`."""
@@ -109,7 +110,7 @@ class Reader:
 
     def _page(self, span: range, place: int, limit: int, selection: Selection) -> Page:
         found: list[Record] = []
-        wanted = self._view.matching.wanted(selection, self._database)
+        wanted = self._view.matching.wanted(selection, self.database)
         plain = selection.by_topic_alone
         room, looks, limit = PAGE_BYTES, LOOK, min(limit, MOST)
         for offsets, end in self._candidates(span, wanted, limit if plain else CHUNK):
@@ -156,13 +157,13 @@ class Reader:
 
     def _seek(self, low: int, high: int, wanted: Wanted) -> list[int]:
         blocks = low >> BLOCK_BITS, high >> BLOCK_BITS
-        (text,) = self._database.row(
+        (text,) = self.database.row(
             SQL["seek"], (*blocks, vector(array("q", sorted(wanted.numbers))))
         )
         return _integers.decode(text)
 
     def _scan(self, low: int, high: int, wanted: Wanted) -> list[int]:
-        text, topics = self._database.row(SQL["scan"], (low >> BLOCK_BITS, high >> BLOCK_BITS))
+        text, topics = self.database.row(SQL["scan"], (low >> BLOCK_BITS, high >> BLOCK_BITS))
         pairs = zip(_integers.decode(text), _integers.decode(topics), strict=True)
         return [offset for offset, topic in pairs if topic in wanted.numbers]
 
@@ -176,7 +177,7 @@ class Reader:
         if not offsets:
             return [], 0, 0
         view, numbers = self._view, array("q", offsets)
-        (text,) = self._database.row(SQL["sizes"], (vector(numbers),))
+        (text,) = self.database.row(SQL["sizes"], (vector(numbers),))
         sizes = _integers.decode(text)
         count = size = 0
         for offset, length in zip(offsets, sizes, strict=True):
@@ -185,7 +186,7 @@ class Reader:
             if length < 0 and offset >= view.tail:
                 raise Corrupt(f"there is no record at offset {offset}")
             count, size = count + 1, size + max(length, 0)
-        stored, blob = self._database.row(SQL["fetch"], (vector(numbers, count),))
+        stored, blob = self.database.row(SQL["fetch"], (vector(numbers, count),))
         found = records(stored, blob or b"", view.topics.names, view.epoch, view.tail)
         return list(found), count, size
 
@@ -224,7 +225,7 @@ class Reader:
 
     def facts(self, offset: int) -> tuple[int, int, int]:
         """Return the stamp, the total and the size of a record."""
-        for recorded, total, size in self._database.rows(SQL["record"], (offset,)):
+        for recorded, total, size in self.database.rows(SQL["record"], (offset,)):
             return recorded, total, size
         if offset >= self._view.tail:
             raise Corrupt(f"there is no record at offset {offset}")

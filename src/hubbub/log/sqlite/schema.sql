@@ -29,5 +29,41 @@ CREATE TABLE record (
 -- A topic's records by block of 4096 offsets. See reader.py for why not simply by topic.
 CREATE INDEX record_topic ON record ("offset" >> 12, topic);
 
+-- Named documents: subscriptions, sources.
+CREATE TABLE document (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+
+-- How far each subscription is: core.subscription.Cursor as JSON.
+CREATE TABLE cursor (
+    subscription TEXT PRIMARY KEY,
+    body BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Events that failed: core.subscription.Parcel as JSON.
+CREATE TABLE parcel (
+    subscription TEXT NOT NULL,
+    "offset" INTEGER NOT NULL,
+    is_dead INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (subscription, is_dead, "offset")
+) STRICT, WITHOUT ROWID;
+
+-- The attempts of one flush together: a delivery costs no row of its own.
+CREATE TABLE segment (
+    id INTEGER PRIMARY KEY,
+    newest INTEGER NOT NULL,         -- milliseconds: when the last of them began
+    first TEXT NOT NULL,             -- the smallest id among them, and the largest
+    last TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    subscriptions TEXT NOT NULL,     -- ids, each between commas
+    failures TEXT NOT NULL,          -- those of them that have an attempt which was not delivered
+    body BLOB NOT NULL               -- core.subscription.Attempt as JSON, compressed
+) STRICT;
+
 PRAGMA application_id = 0x68756262;  -- hubb
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

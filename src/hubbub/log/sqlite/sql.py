@@ -27,3 +27,4 @@ def named(text: LiteralString) -> dict[str, LiteralString]:
 
 
 SQL: Final = named(script("queries.sql"))
+LEDGER: Final = named(script("ledger.sql"))
