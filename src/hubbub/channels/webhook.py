@@ -1,0 +1,346 @@
+"""`HTTP`: deliveries as webhooks, signed as Standard Webhooks 1.0.
+
+Guarantees: what is signed is what is sent, byte for byte; only 2xx is success; a redirect is not
+followed; the same event has the same `webhook-id` in every attempt, and each attempt its own
+timestamp; every request goes through the egress guard; an attempt ends within its timeout.
+
+The body is a structured CloudEvent (`content: structured`), with the number of the delivery in its
+`sequence` extension, so that the number is signed; `binary` puts the attributes into `ce-` headers,
+which no signature covers; `data` sends the data alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, Protocol, cast
+
+import msgspec
+
+from hubbub.core.clock import Clock
+from hubbub.core.contracts import Order
+from hubbub.core.errors import Malformed
+from hubbub.core.event import Record
+from hubbub.core.outcome import (
+    MAX_BODY,
+    Cause,
+    Delivered,
+    Exchange,
+    Failed,
+    Gone,
+    Outcome,
+    Timings,
+)
+from hubbub.core.subscription import Subscription
+from hubbub.wire import retry_after
+from hubbub.wire.cloudevents import CE_BATCH_JSON, CE_JSON, to_http
+from hubbub.wire.signatures import Signing, prepare
+
+THROTTLING: Final = frozenset((429, 502, 503, 504))
+"""Answers that ask for less (Standard Webhooks 1.0; 503 is what most servers say instead)."""
+
+GONE: Final = 410
+RETRIED: Final = (301, 302, 303, 307, 308)
+
+SHOWN: Final = frozenset(("authorization", "webhook-signature"))
+"""Headers of ours that the record of an attempt does not repeat."""
+
+HANDSHAKE_TIMEOUT: Final = 15.0
+"""Seconds for the OPTIONS request that asks for consent."""
+
+USER_AGENT: Final = "hubbub"
+_log = logging.getLogger("hubbub.channels")
+_SEQUENCE: Final = b'"sequence":'
+
+
+class Answer(Protocol):
+    """An answer, as the HTTP client gives it."""
+
+    @property
+    def status(self) -> int:
+        """Its status code."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """Its headers."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The beginning of its body."""
+        ...
+
+    @property
+    def timings(self) -> Any:
+        """Where the time went, as `core.outcome.Timings`."""
+        ...
+
+
+class Caller(Protocol):
+    """The guarded HTTP client (net/)."""
+
+    async def request(  # noqa: PLR0913
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[tuple[str, str]],
+        body: bytes = b"",
+        timeout: float,  # noqa: ASYNC109
+        max_body: int,
+    ) -> Answer:
+        """Send a request; raises something with `cause`, `detail` and `timings` if it fails."""
+        ...
+
+
+Content = Literal["structured", "binary", "data"]
+Handshake = Literal["off", "optional", "required"]
+
+
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`protocolsettings` of `HTTP`; `secret` is kept apart, sealed."""
+
+    signing: tuple[str, ...] = ("standard",)
+    """Dialects that deliveries are signed in, all at once."""
+    content: Content = "structured"
+    """What the body is."""
+    headers: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    """Headers that are added to every request."""
+    handshake: Handshake = "off"
+    """Whether the receiver is asked for consent first (CloudEvents webhook 1.0, section 4)."""
+    origin: str = ""
+    """Who we say we are in the handshake; empty: `deliveries.origin`."""
+
+
+class WebhookChannel:
+    """Makes targets of subscriptions."""
+
+    def __init__(
+        self, caller: Caller, check: Callable[[str], object], clock: Clock, origin: str
+    ) -> None:
+        """`check` raises `Malformed` for a URL that is never called."""
+        self._caller = caller
+        self._check = check
+        self._clock = clock
+        self._origin = origin
+
+    def check(self, subscription: Subscription) -> None:
+        """Check the sink and the settings. Raises `Malformed` with a pointer."""
+        try:
+            self._check(subscription.sink)
+        except Malformed as error:
+            raise type(error)(error.detail, pointer="/sink") from None
+        settings = settings_of(subscription)
+        if settings.content != "structured" and subscription.config.get("batch_size", 1) != 1:
+            raise Malformed(
+                "a batch is sent as structured events: leave out content or batch_size",
+                pointer="/protocolsettings/content",
+            )
+
+    def target(
+        self, subscription: Subscription, secrets: Sequence[str], credential: str
+    ) -> WebhookTarget:
+        """Make a subscription ready."""
+        settings = settings_of(subscription)
+        signing = prepare(secrets, settings.signing)
+        is_batch = subscription.config.get("batch_size", 1) != 1
+        return WebhookTarget(
+            self._caller,
+            self._clock,
+            subscription.sink,
+            settings,
+            signing,
+            credential,
+            settings.origin or self._origin,
+            is_batch=is_batch,
+        )
+
+
+def settings_of(subscription: Subscription) -> WebhookSettings:
+    """Read the settings of a subscription. Raises `Malformed`."""
+    try:
+        return msgspec.convert(subscription.protocolsettings, WebhookSettings)
+    except msgspec.ValidationError as error:
+        what, _, place = str(error).partition(" - at `$")
+        where = place.rstrip("`").replace(".", "/")
+        raise Malformed(what, pointer=f"/protocolsettings{where}") from None
+
+
+class WebhookTarget:
+    """One endpoint, ready."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  what a request is made of
+        self,
+        caller: Caller,
+        clock: Clock,
+        sink: str,
+        settings: WebhookSettings,
+        signing: Signing,
+        credential: str,
+        origin: str,
+        *,
+        is_batch: bool,
+    ) -> None:
+        self.rate = 0.0
+        """Requests a second that the receiver allowed; 0: no bound."""
+        self._caller = caller
+        self._clock = clock
+        self._sink = sink
+        self._settings = settings
+        self._signing = signing
+        self._origin = origin
+        self._is_batch = is_batch
+        self._fixed = [("user-agent", USER_AGENT), *settings.headers.items()]
+        if credential:
+            self._fixed.append(("authorization", credential))
+        self._bare = [one for one in self._fixed if one[0].lower() not in SHOWN]
+        if settings.handshake != "off":
+            self._fixed.append(("webhook-request-origin", origin))
+
+    async def deliver(self, order: Order, timeout: float) -> Exchange:  # noqa: ASYNC109
+        """Send one request."""
+        now = self._clock.now()
+        content_headers, body = self._content(order)
+        signed = self._signing.headers(order.id, int(now), _type_of(order), body)
+        varying = [*content_headers, *_numbers(order)]
+        shown = [*self._bare, *varying, *(one for one in signed if _is_shown(one[0]))]
+        try:
+            answer = await self._caller.request(
+                "POST",
+                self._sink,
+                headers=[*self._fixed, *varying, *signed],
+                body=body,
+                timeout=timeout,
+                max_body=MAX_BODY,
+            )
+        except Exception as error:  # noqa: BLE001  whatever goes wrong is an outcome
+            return _failure(error, shown)
+        return Exchange(
+            judge(answer, now),
+            answer.status,
+            _timings(answer.timings),
+            shown,
+            list(answer.headers),
+            answer.body,
+        )
+
+    def _content(self, order: Order) -> tuple[list[tuple[str, str]], bytes]:
+        """Return the headers that describe the body, and the body."""
+        settings = self._settings
+        if settings.content == "data":
+            data = order.records[0].data()
+            kind = data.content_type
+            return [("content-type", kind)] if kind else [], data.content or b""
+        if self._is_batch:
+            parts = [numbered(*one) for one in zip(order.records, order.sequences, strict=True)]
+            return [("content-type", CE_BATCH_JSON)], b"[%b]" % b",".join(parts)
+        record = order.records[0]
+        if settings.content == "binary":
+            headers, body = to_http(record)
+            return headers, body
+        return [("content-type", CE_JSON)], numbered(record, order.sequences[0])
+
+    async def prepare(self) -> Exchange | None:
+        """Ask for consent, if that is wanted (CloudEvents webhook 1.0, section 4)."""
+        if self._settings.handshake == "off":
+            return None
+        headers = [
+            ("user-agent", USER_AGENT),
+            ("webhook-request-origin", self._origin),
+            ("webhook-request-rate", "*"),
+        ]
+        try:
+            answer = await self._caller.request(
+                "OPTIONS",
+                self._sink,
+                headers=headers,
+                timeout=HANDSHAKE_TIMEOUT,
+                max_body=MAX_BODY,
+            )
+        except Exception as error:  # noqa: BLE001  whatever goes wrong is an outcome
+            return _failure(error, headers) if self._settings.handshake == "required" else None
+        said = {name.lower(): value.strip() for name, value in answer.headers}
+        if said.get("webhook-allowed-origin") in (self._origin, "*"):
+            self.rate = _allowed_rate(said.get("webhook-allowed-rate", "*"))
+            return None
+        if self._settings.handshake == "optional":
+            return None
+        detail = (
+            "the receiver has not consented: it must answer OPTIONS with WebHook-Allowed-Origin"
+        )
+        return Exchange(
+            Failed("refused", answer.status, detail),
+            answer.status,
+            _timings(answer.timings),
+            headers,
+            list(answer.headers),
+            answer.body,
+        )
+
+
+def judge(answer: Answer, now: float) -> Outcome:
+    """Tell what an answer means; `now` is the Unix time that a date in it is measured from."""
+    status = answer.status
+    if 200 <= status < 300:  # noqa: PLR2004
+        return Delivered()
+    if status == GONE:
+        return Gone()
+    if status in RETRIED:
+        return Failed("redirect", status, f"status {status}: redirects are not followed")
+    asked = None
+    for name, value in answer.headers:
+        if name.lower() == "retry-after":
+            asked = retry_after.parse(value, now)
+    return Failed("status", status, f"status {status}", status in THROTTLING, asked)
+
+
+def numbered(record: Record, sequence: int) -> bytes:
+    """Return the JSON of a record with its number as the CloudEvents extension `sequence`.
+
+    An event that brought a `sequence` of its own keeps it, and has ours as `hubbubsequence`.
+    """
+    if not sequence:
+        return record.json
+    name = b"sequence"
+    if _SEQUENCE in record.json and "sequence" in record.attributes():
+        name = b"hubbubsequence"
+    return b'%b,"%b":"%d"}' % (record.json[:-1], name, sequence)
+
+
+def _numbers(order: Order) -> list[tuple[str, str]]:
+    numbers = [str(number) for number in order.sequences if number]
+    return [("webhook-sequence", ",".join(numbers))] if numbers else []
+
+
+def _type_of(order: Order) -> str:
+    return order.records[0].type
+
+
+def _is_shown(name: str) -> bool:
+    """Tell whether a header of a signature may be repeated: ids and times may."""
+    return not name.lower().endswith(("signature", "signature-256", "hmac-sha256", "signature-2"))
+
+
+def _timings(given: Any) -> Timings:
+    return Timings(given.dns, given.connect, given.tls, given.first_byte, given.total)
+
+
+def _failure(error: Exception, headers: list[tuple[str, str]]) -> Exchange:
+    """Make an outcome of an error of the HTTP client; any other one is our own mistake."""
+    cause = cast("Cause | None", getattr(error, "cause", None))
+    if cause is None:
+        _log.error("a delivery failed on our side", exc_info=error)
+        detail = f"{type(error).__name__} on our side"
+        return Exchange(Failed("internal", detail=detail), request_headers=headers)
+    found = cast("Any", error)
+    return Exchange(
+        Failed(cause, detail=str(found.detail)),
+        timings=_timings(found.timings),
+        request_headers=headers,
+    )
+
+
+def _allowed_rate(text: str) -> float:
+    """Read `WebHook-Allowed-Rate`: requests a minute, or `*`; return them a second, 0: no bound."""
+    return int(text) / 60 if text.isascii() and text.isdigit() and int(text) else 0.0
