@@ -1,16 +1,19 @@
-"""READ FIRST: the gateway as one object. Opens the log, starts sources and streams, stops them in order.
+"""READ FIRST: the gateway as one object. Opens the log, starts what stands on it, stops it in order.
 
-    publisher ──> log ──> streams           everything else is a view of these three
+    sources ──> log ──> streams | deliveries          everything else is a view of these
 
 An event comes in through `sources/publish.py` (over HTTP, a WebSocket or `Hub.publish`), is appended
 to the log (`log/`), and once that is durable the log tells its listeners: `streams/fanout.py` hands
-it to whoever is live. Whoever is not live reads the log. `web/` is the face of all this for HTTP.
+it to whoever is live, and `deliveries/dispatcher.py` to the subscriptions that want it, which push it
+out through `channels/`. Whoever is not live reads the log. `web/` is the face of all this for HTTP.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
@@ -18,9 +21,10 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 import uuid_utils
 
+from hubbub.channels.webhook import WebhookChannel
 from hubbub.client.event import Event
 from hubbub.core.attributes import Value
-from hubbub.core.clock import Clock, SystemClock
+from hubbub.core.clock import Clock, LoopTimers, SystemClock
 from hubbub.core.errors import Misconfigured
 from hubbub.core.event import Published
 from hubbub.core.filters import compile_sql
@@ -28,7 +32,12 @@ from hubbub.core.grants import EVERYONE
 from hubbub.core.selection import Filter, Selection
 from hubbub.core.start import Last, Start, parse_since
 from hubbub.core.topic import check_pattern, check_topic
-from hubbub.log import Tail, open_log
+from hubbub.deliveries.documents import selection
+from hubbub.deliveries.engine import Engine
+from hubbub.deliveries.secrets import Vault
+from hubbub.deliveries.service import Subscriptions
+from hubbub.log import Tail, open_log, secrets_key
+from hubbub.net import Egress, check_target
 from hubbub.observe.metrics import Histogram, Metrics, Reader
 from hubbub.settings import Settings
 from hubbub.sources.publish import Publisher
@@ -85,6 +94,10 @@ class Hub:
     publisher: Publisher
     streams: Streams
     history: History
+    egress: Egress
+    fetches: Egress
+    deliveries: Engine
+    subscriptions: Subscriptions
 
     @property
     def asgi(self) -> ASGIApp:
@@ -117,8 +130,55 @@ class Hub:
             )
             await self.authenticator.start()
             stack.push_async_callback(self.authenticator.stop)
+            await self._open_egress(stack)
+            await self._open_deliveries(stack)
             self._metrics = Metrics(self._readers(), {"hubbub_publish_seconds": seconds})
             self._open = stack.pop_all()
+
+    async def _open_egress(self, stack: AsyncExitStack) -> None:
+        """Open the two ways out: what is delivered and what is fetched may go to different places."""
+        options, clock = self.settings.egress, self.clock
+        self.egress = Egress(options, allow=options.allow, clock=clock)
+        self.fetches = Egress(options, allow=options.allow_fetch, clock=clock)
+        for way in (self.egress, self.fetches):
+            await way.start()
+            stack.push_async_callback(way.close)
+
+    async def _open_deliveries(self, stack: AsyncExitStack) -> None:
+        options, clock, log = self.settings.deliveries, self.clock, self.log
+        key = await asyncio.to_thread(secrets_key, self.settings.log, os.urandom)
+        vault = Vault([key], clock, os.urandom)
+        channels = {"HTTP": WebhookChannel(self.egress, check_target, clock, options.origin)}
+        self.deliveries = Engine(
+            log=log,
+            registry=log.registry,
+            ledger=log.ledger,
+            channels=channels,
+            secrets=vault,
+            select=selection,
+            policy=options.policy_of,
+            publish=self._news,
+            options=options,
+            clock=clock,
+            timers=LoopTimers(),
+            rng=self._rng,
+            new_id=new_id,
+        )
+        await self.deliveries.start()
+        stack.push_async_callback(self.deliveries.stop)
+        self.subscriptions = Subscriptions(
+            engine=self.deliveries,
+            ledger=log.ledger,
+            log=log,
+            vault=vault,
+            clock=clock,
+            entropy=os.urandom,
+            new_id=new_id,
+        )
+
+    async def _news(self, topic: str, kind: str, data: object) -> None:
+        """Publish what deliveries have to tell."""
+        await self.publish(topic, data, type=kind)
 
     async def stop(self) -> None:
         """Let go of streams, then finish what is being appended and close the log."""
@@ -200,6 +260,8 @@ class Hub:
     def _readers(self) -> dict[str, Reader]:
         """Name what the metrics are read from; nothing is counted twice for them."""
         log, streams, publisher, clock = self.log, self.streams, self.publisher, self.clock
+        deliveries = self.deliveries
+        lanes = deliveries.lanes
         return {
             "hubbub_events_appended_total": lambda: publisher.appended,
             "hubbub_published_bytes_total": lambda: publisher.appended_bytes,
@@ -207,6 +269,14 @@ class Hub:
             "hubbub_streams_open": lambda: streams.open,
             "hubbub_streams_slow": lambda: streams.stalled,
             "hubbub_deliveries_total": lambda: streams.fanout.delivered,
+            "hubbub_subscriptions": lambda: Counter(
+                one.state for one in deliveries.subscriptions.values()
+            ),
+            "hubbub_attempts_total": lambda: {**deliveries.shared.outcomes},
+            "hubbub_attempts_in_flight": lambda: sum(len(x.in_flight) for x in lanes.values()),
+            "hubbub_retries_waiting": lambda: sum(len(lane.waiting) for lane in lanes.values()),
+            "hubbub_dead_letters": lambda: sum(lane.dead for lane in lanes.values()),
+            "hubbub_ledger_rows_total": lambda: log.ledger.ledger_writes,
             "hubbub_log_head_offset": lambda: log.head,
             "hubbub_log_tail_offset": lambda: log.tail,
             "hubbub_log_bytes": lambda: log.stored_bytes,

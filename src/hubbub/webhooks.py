@@ -217,7 +217,7 @@ class _Shared:
         if not signatures:
             return False
         digest = hmac.digest(self._secret, content, "sha256")
-        return any([hmac.compare_digest(digest, signature) for signature in signatures])
+        return any(hmac.compare_digest(digest, signature) for signature in signatures)
 
 
 class _Private:

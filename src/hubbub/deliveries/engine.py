@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from hubbub.core.clock import Clock, Timers
-from hubbub.core.contracts import Channel, Ledger, Log, Registry
+from hubbub.core.contracts import Channel, Ledger, Log, Registry, Target
 from hubbub.core.errors import Conflict, HubbubError, Malformed, NotFound, Unavailable
 from hubbub.core.position import Position
 from hubbub.core.reading import begin
@@ -113,6 +113,8 @@ class Engine:
         self._unlisten: Callable[[], None] | None = None
         self._is_stopping = False
         self._saving: dict[str, asyncio.Lock] = {}
+        self._rotating: set[str] = set()
+        """Subscriptions with a secret that holds only for a while."""
         self.dispatcher = Dispatcher(log.head)
         self._recorder = Recorder(ledger, timers, options.flush_interval, options.flush_attempts)
         self.shared = Shared(
@@ -166,11 +168,13 @@ class Engine:
         self.dispatcher.add(lane.intake, selection)
         return lane
 
-    def _target(self, subscription: Subscription):  # noqa: ANN202
+    def _target(self, subscription: Subscription) -> Target:
         secrets, credential = (
             self._secrets.signing(subscription),
             self._secrets.credential(subscription),
         )
+        if len(secrets) > 1:
+            self._rotating.add(subscription.id)
         return self._channel(subscription).target(subscription, secrets, credential)
 
     def _channel(self, subscription: Subscription) -> Channel:
@@ -247,10 +251,6 @@ class Engine:
         self.subscriptions[lane.id] = subscription
         lane.set(subscription)
         lane.start()
-
-    def refresh(self, subscription: Subscription) -> None:
-        """Use other secrets from now on."""
-        self._lanes[subscription.id].target = self._target(subscription)
 
     def _move(self, lane: Lane, after: int) -> None:
         """Start elsewhere: the number goes on, so that a receiver sees no end of it."""
@@ -397,6 +397,9 @@ class Engine:
                 _log.info("no attempts were trimmed: %s", error)
             for lane in list(self._lanes.values()):
                 subscription = lane.subscription
+                if lane.id in self._rotating:
+                    self._rotating.discard(lane.id)
+                    lane.target = self._target(subscription)
                 is_over = subscription.expires and subscription.expires <= now
                 if is_over and lane.state != "expired":
                     self._changed(subscription, "expired", "its term is over")

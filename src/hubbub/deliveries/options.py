@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from hubbub.core.subscription import Policy
+from hubbub.core.subscription import Policy, Subscription
 
 
 class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,3 +29,9 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Subscriptions that there may be: each takes some 5 kB of memory."""
     origin: str = "hubbub"
     """Our name in the CloudEvents webhook handshake (`WebHook-Request-Origin`): a DNS name."""
+
+    def policy_of(self, subscription: Subscription) -> Policy:
+        """Return the policy of a subscription: what it says itself goes before ours."""
+        if not subscription.config:
+            return self.policy
+        return msgspec.convert(msgspec.structs.asdict(self.policy) | subscription.config, Policy)
