@@ -19,8 +19,8 @@ Behave = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 class Receiver:
     """A server whose every connection is handed to one function."""
 
-    def __init__(self, behave: Behave) -> None:
-        self.behave = behave
+    def __init__(self, make: Callable[[Receiver], Behave]) -> None:
+        self.behave = make(self)
         self.connections = 0
         self.requests: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -34,7 +34,9 @@ class Receiver:
         self.connections += 1
         task = asyncio.current_task()
         self._tasks.add(task)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        with contextlib.suppress(
+            ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError
+        ):
             await self.behave(reader, writer)
         writer.transport.abort()
         self._tasks.discard(task)
@@ -82,7 +84,7 @@ async def receive() -> AsyncIterator[Callable[..., Awaitable[Receiver]]]:
     started: list[Receiver] = []
 
     async def start(make: Callable[[Receiver], Behave], **options) -> Receiver:
-        receiver = Receiver(lambda reader, writer: make(receiver)(reader, writer))
+        receiver = Receiver(make)
         started.append(await receiver.start(**options))
         return receiver
 

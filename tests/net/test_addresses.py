@@ -19,7 +19,9 @@ REGISTRY_V4 = """
     192.0.2.0 24, 192.31.196.0 24, 192.52.193.0 24, 192.88.99.0 24, 192.168.0.0 16, 192.175.48.0 24,
     198.18.0.0 15, 198.51.100.0 24, 203.0.113.0 24, 224.0.0.0 4, 240.0.0.0 4, 168.63.129.16 32
 """
-BLOCKS = [(int(IPv4Address(base)), int(size)) for base, size in map(str.split, REGISTRY_V4.split(","))]
+BLOCKS = [
+    (int(IPv4Address(base)), int(size)) for base, size in map(str.split, REGISTRY_V4.split(","))
+]
 
 PUBLIC = [
     "1.1.1.1",
@@ -89,7 +91,16 @@ REFUSED = [
     "fec0::1",
     "ff02::1",
 ]
-UNREADABLE = ["", "localhost", "2130706433", "0x7f.1", "127.1", "0177.0.0.1", "127.0.0.1.", "①.1.1.1"]
+UNREADABLE = [
+    "",
+    "localhost",
+    "2130706433",
+    "0x7f.1",
+    "127.1",
+    "0177.0.0.1",
+    "127.0.0.1.",
+    "①.1.1.1",
+]
 
 
 @pytest.mark.parametrize("address", PUBLIC)
@@ -130,10 +141,16 @@ def test_the_whole_of_a_block_is_refused_and_can_be_allowed(block: tuple[str, st
     (network,) = networks([block[0]])
     number = data.draw(st.integers(int(network[0]), int(network[-1])))
     address = str(type(network[0])(number))
-    if ip_address(address).version == 6 and (number >> 32 == 0xFFFF or number >> 32 == 0x64FF9B << 64):
+    if ip_address(address).version == 6 and (
+        number >> 32 == 0xFFFF or number >> 32 == 0x64FF9B << 64
+    ):
         return  # these are the IPv4 address inside
     assert refusal(address)
-    if not any(hidden in address for hidden in ("5efe",)) and block[0] not in ("2001::/23", "2002::/16", "::/3"):
+    if not any(hidden in address for hidden in ("5efe",)) and block[0] not in (
+        "2001::/23",
+        "2002::/16",
+        "::/3",
+    ):
         assert refusal(address, (network,)) is None
 
 

@@ -46,7 +46,7 @@ ODD = [
     "http://example.com:0/",
     "http://example.com:65536/",
     "http://example.com:99999999999/",
-    "http://example.com:８０/",
+    "http://example.com:８０/",  # noqa: RUF001
     "http://example.com:-1/",
     "http://example.com:80:80/",
     "http://example.com#x",
@@ -92,7 +92,7 @@ ODD = [
     "http://a-.example/",
     "http://a_b.example/",
     "http://*.example/",
-    "http://１２７.0.0.1/",
+    "http://１２７.0.0.1/",  # noqa: RUF001
     "http://①②⑦.⓪.⓪.①/",
     "http://127。0。0。1/",
     "http://loc\u00adalhost/",
@@ -141,7 +141,17 @@ def test_path_and_query_stay_as_they_are() -> None:
 
 
 PIECES = st.sampled_from(
-    [*"aZ0.-:/?#@[]%\\ _\t", "http://", "https://", "127.0.0.1", "::1", "localhost", "0x7f", "é", "。"]
+    [
+        *"aZ0.-:/?#@[]%\\ _\t",
+        "http://",
+        "https://",
+        "127.0.0.1",
+        "::1",
+        "localhost",
+        "0x7f",
+        "é",
+        "。",
+    ]
 )
 
 

@@ -12,6 +12,7 @@ import asyncio
 import ssl
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from io import BytesIO
 
 import msgspec
 from aiohttp import (
@@ -45,6 +46,8 @@ MAX_HEADERS = 64
 BUFFER = 16 * 1024
 """Bytes of an answer that aiohttp reads ahead, twice at the most: what is kept is no more."""
 
+LARGE = 512 * 1024
+"""Bytes of a request above which they go out in pieces, so that other connections get their turn."""
 AT_LEAST = 0.001
 """Seconds that a repetition is given when the deadline is there: 0 would mean none to aiohttp."""
 CLOSED = "this client is closed"
@@ -203,7 +206,7 @@ class Egress:
             method,
             url,
             headers=headers,
-            data=body or None,
+            data=BytesIO(body) if len(body) > LARGE else body or None,
             allow_redirects=False,
             timeout=_within(timeout),
         )
