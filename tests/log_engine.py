@@ -6,7 +6,7 @@ import os
 
 import msgspec
 
-from hubbub.core.contracts import Log
+from hubbub.core.contracts import Engine as Opened
 from hubbub.log.engines import open_engine
 from hubbub.log.options import LogOptions
 from hubbub.log.tail import Tail
@@ -22,7 +22,7 @@ class Engine:
         self.store = store
         self.ring_bytes = ring_bytes
 
-    async def open(self, options: LogOptions) -> Log:
+    async def open(self, options: LogOptions) -> Opened:
         options = msgspec.structs.replace(options, store=self.store)
         engine = await open_engine(options, clock=self.clock, entropy=os.urandom)
         return engine if self.ring_bytes is None else await Tail.open(engine, self.ring_bytes)

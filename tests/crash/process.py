@@ -61,6 +61,7 @@ class Worker:
         publishers: int = 8,
         appends: int = 0,
         under: Sequence[str] = (),
+        script: Path = WORKER,
     ) -> None:
         self._under = under
         self._output = path.parent.parent / f"told-{uuid.uuid4()}"
@@ -68,7 +69,7 @@ class Worker:
         numbers = map(str, (seed, publishers, appends))
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [*under, sys.executable, str(WORKER), f"sqlite://{path}", *numbers],
+                [*under, sys.executable, str(script), f"sqlite://{path}", *numbers],
                 stdout=output,
                 stderr=errors,
             )

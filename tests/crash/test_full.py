@@ -12,8 +12,9 @@ import anyio
 import pytest
 
 from hubbub.core.clock import SystemClock
-from hubbub.core.contracts import Log, Retention
+from hubbub.core.contracts import Engine, Flush, Log, Retention
 from hubbub.core.errors import Unavailable
+from hubbub.core.subscription import Attempt, Cursor
 from hubbub.log.engines import open_engine
 from hubbub.log.options import LogOptions
 from hubbub.testing.log.subject import event, read_all
@@ -36,7 +37,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 
 
-async def open_on(disk: Path) -> Log:
+async def open_on(disk: Path) -> Engine:
     options = LogOptions(store=f"sqlite://{disk}/hubbub.db")
     return await open_engine(options, clock=SystemClock(), entropy=os.urandom)
 
@@ -112,4 +113,23 @@ async def test_a_log_opens_on_a_full_disk(disk: Path) -> None:
     await until(lambda: log.health().ok, nothing)
     await log.append([event()])
     assert len(await read_all(log)) == log.head > 10
+    await log.close()
+
+
+async def test_deliveries_are_recorded_again_when_there_is_space(disk: Path) -> None:
+    log = await open_on(disk)
+    attempts = [Attempt(id=f"{n:03d}", subscription="a", message="m", at=n) for n in range(100)]
+    await log.ledger.write(Flush({"a": Cursor(log.epoch, 1, 1)}, {}, attempts))
+    count = await fill(log)
+    more = Flush({"a": Cursor(log.epoch, 2, 2)})
+    with pytest.raises(Unavailable, match="full"):
+        await log.ledger.write(more)
+    assert (await log.ledger.cursors())["a"].offset == 1
+    assert len(await log.ledger.attempts("a")) == 100, "reading goes on"
+    assert await log.ledger.trim_attempts(100, 1000) == 100, "what frees space is done"
+    await until(
+        lambda: log.health().ok, lambda: trimmed(log, Retention(max_age=0, max_count=count // 2))
+    )
+    await log.ledger.write(more)
+    assert (await log.ledger.cursors())["a"].offset == 2
     await log.close()

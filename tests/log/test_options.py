@@ -25,3 +25,9 @@ def test_sections_of_the_settings_are_read() -> None:
 def test_what_cannot_work_is_refused(text: bytes) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(text, type=LogOptions)
+
+
+def test_the_key_is_never_shown() -> None:
+    options = LogOptions(store="memory:", secrets_key="c2VjcmV0")
+    assert "c2VjcmV0" not in repr(options)
+    assert "store='memory:'" in repr(options)

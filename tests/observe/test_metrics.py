@@ -91,7 +91,7 @@ def test_names_follow_the_conventions():
         assert metric.name.startswith("hubbub_")
         assert metric.name.endswith("_total") is (metric.kind == "counter")
         assert bool(metric.label) is bool(metric.values)
-        assert metric.label in ("", "kind", "outcome")
+        assert metric.label in ("", "kind", "outcome", "state")
         assert not metric.name.endswith(("_ms", "_milliseconds", "_kb", "_mb"))
         assert metric.help.endswith(".")
     assert len({metric.name for metric in CATALOGUE}) == len(CATALOGUE)

@@ -27,3 +27,8 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `hubbub.db.key` beside the store, made at the first start."""
     ring_bytes: Annotated[int, msgspec.Meta(ge=0)] = 32 * 1024 * 1024
     """Bytes of the newest events kept in memory, from which all readers that keep up are served."""
+
+    def __repr__(self) -> str:
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        shown["secrets_key"] = "..." if self.secrets_key else ""
+        return f"LogOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"

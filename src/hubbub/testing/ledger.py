@@ -137,6 +137,23 @@ async def attempts_come_newest_first(subject: Subject) -> None:
         await engine.close()
 
 
+async def a_flush_may_be_written_twice(subject: Subject) -> None:
+    """Take a flush again of which nobody knew whether it was written, with what came since."""
+    engine = await _open(subject)
+    try:
+        ledger = engine.ledger
+        flush = Flush({"a": Cursor("e", 5, 3)}, {("a", 2): Parcel("a", 2, 1, 1, 7, 9)})
+        flush.attempts = [_attempt(1), _attempt(2)]
+        await ledger.write(flush)
+        flush.attempts = [*flush.attempts, _attempt(3)]
+        await ledger.write(flush)
+        assert [one.offsets[0] for one in await ledger.attempts("a")] == [3, 2, 1]
+        assert await ledger.parcels("a", dead=False) == [Parcel("a", 2, 1, 1, 7, 9)]
+        assert await ledger.attempt("id-000002") == _attempt(2)
+    finally:
+        await engine.close()
+
+
 async def old_attempts_are_forgotten(subject: Subject) -> None:
     """Forget attempts by age and by number."""
     engine = await _open(subject)
@@ -176,6 +193,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     a_flush_replaces_what_was_known,
     parcels_come_in_pages,
     attempts_come_newest_first,
+    a_flush_may_be_written_twice,
     old_attempts_are_forgotten,
     all_of_it_is_there_again,
 )

@@ -6,9 +6,19 @@ from pathlib import Path
 import apsw
 import pytest
 
+from hubbub.core.contracts import Flush
 from hubbub.core.errors import Misconfigured
+from hubbub.core.subscription import Cursor
+from hubbub.log.options import LogOptions
 from hubbub.log.sqlite.database import Database
 from hubbub.log.sqlite.migrations import APPLICATION_ID, MIGRATIONS, SCHEMA, migrate
+from hubbub.testing.log.subject import events, read_all
+from log_engine import Engine
+
+BACK_TO_THE_FIRST = """
+DROP TABLE document; DROP TABLE cursor; DROP TABLE parcel; DROP TABLE segment;
+PRAGMA user_version = 1
+"""
 
 
 @pytest.fixture
@@ -82,3 +92,26 @@ def test_the_database_of_another_program_is_refused(database: Database, foreign:
     database.connection.execute(foreign)
     with pytest.raises(Misconfigured, match="another program"):
         migrate(database)
+
+
+@pytest.mark.anyio
+async def test_a_log_of_the_first_schema_is_the_same_log(
+    sqlite: Engine, path: Path, database: Database
+) -> None:
+    log = await sqlite.open(LogOptions())
+    await log.append(events(50))
+    epoch, records = log.epoch, await read_all(log)
+    await log.close()
+    old = Database(path, write=True)
+    old.run(BACK_TO_THE_FIRST)
+    database.run(MIGRATIONS[0])
+    assert (shape(old), version(old)) == (shape(database), version(database))
+    old.close()
+    log = await sqlite.open(LogOptions())
+    assert (log.epoch, await read_all(log)) == (epoch, records)
+    await log.ledger.write(Flush({"a": Cursor(epoch, 50, 1)}))
+    assert await log.registry.put("subscription", "a", b"{}", 0) == 1
+    await log.close()
+    log = await sqlite.open(LogOptions())
+    assert await log.ledger.cursors() == {"a": Cursor(epoch, 50, 1)}
+    await log.close()

@@ -24,6 +24,7 @@ from hubbub.core.selection import Selection
 from hubbub.log.clock import LogClock
 from hubbub.log.listeners import Listeners
 from hubbub.log.sqlite.checks import describe
+from hubbub.log.sqlite.database import Database
 from hubbub.log.sqlite.intake import Batch, Identity, Intake
 from hubbub.log.sqlite.jobs import answer, refuse
 from hubbub.log.sqlite.ledger import SqliteLedger
@@ -71,8 +72,8 @@ class SqliteLog:
         self._trimming = asyncio.Lock()
         self._readers = Readers(store.path, self._view)
         self._writer = Writer(store, self, clock)
-        self.registry = SqliteRegistry(self._writer, self._readers)
-        self.ledger = SqliteLedger(self._writer, self._readers)
+        self.registry = SqliteRegistry(self)
+        self.ledger = SqliteLedger(self)
 
     @property
     def epoch(self) -> str:
@@ -123,7 +124,7 @@ class SqliteLog:
         """Read selected records above `after`, oldest first."""
         upto = self.head
         if after + 1 >= self.tail and after < upto:
-            page = await self._read(lambda reader: reader.page(after, upto, limit, selection))
+            page = await self.look(lambda reader: reader.page(after, upto, limit, selection))
         else:
             page = Page([], after)
         if after + 1 < self.tail:  # also if that came to be while it was read
@@ -135,19 +136,30 @@ class SqliteLog:
         before, tail = min(before, self.head + 1), self.tail
         if before <= tail:
             return Page([], before)
-        return await self._read(lambda reader: reader.page_back(before, tail, limit, selection))
+        return await self.look(lambda reader: reader.page_back(before, tail, limit, selection))
 
     async def find(self, milliseconds: int) -> int:
         """Return the offset of the newest record from before a time."""
         tail, head = self.tail, self.head
-        return await self._read(lambda reader: reader.find(milliseconds, tail, head))
+        return await self.look(lambda reader: reader.find(milliseconds, tail, head))
 
-    async def _read(self, call: Callable[[Reader], T]) -> T:
+    async def look(self, call: Callable[[Reader], T]) -> T:
+        """Read something on a reading thread."""
         try:
             return await self._readers.run(call)
         except Corrupt as error:
             self._damage(error)
             raise Corrupt(describe(error)) from error  # without the path, for readers see it
+
+    async def change(self, call: Callable[[Database], T]) -> T:
+        """Change something beside the records; durable when it returns."""
+        if self._refusal:
+            raise self._refused()
+        return await self.release(call)
+
+    async def release(self, call: Callable[[Database], T]) -> T:
+        """Change something that frees space, on a full disk too."""
+        return await self._writer.run(lambda store: store.change(call))
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have new records handed over."""
@@ -161,7 +173,7 @@ class SqliteLog:
                 return 0
             await self._writer.run(lambda _: None)  # while it is down nothing is announced
             expiry = self._clock.expiry(policy.max_age)
-            kept = await self._read(lambda reader: reader.cut(policy, expiry, tail, head))
+            kept = await self.look(lambda reader: reader.cut(policy, expiry, tail, head))
             while self.tail < kept:
                 await self._trim_to(min(kept, self.tail + TRIM_ROWS))
             await self._tidy()

@@ -1,82 +1,112 @@
 """Cursors, parcels and attempts in the log's file: `hubbub.core.contracts.Ledger`.
 
 A flush is one transaction between two commits of the log, as durable as those. All attempts of a
-flush are one row, compressed on the writer's thread: what a successful delivery costs is its part of
-that row and of one cursor.
+flush are one row, a segment: what a successful delivery costs is its part of that row and of one
+cursor. Rows go in and out as JSON in one statement each, for every step of SQLite gives the
+interpreter away; see reader.py.
 """
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from hubbub.core.contracts import Flush
+from hubbub.core.errors import Corrupt
 from hubbub.core.subscription import Attempt, Cursor, Parcel
-from hubbub.log.sqlite.pool import Readers
+from hubbub.log.sqlite.database import Database
 from hubbub.log.sqlite.reader import Reader
-from hubbub.log.sqlite.sql import LEDGER, SQL
-from hubbub.log.sqlite.store import Store
-from hubbub.log.sqlite.writer import Writer
+from hubbub.log.sqlite.sql import LEDGER
+from hubbub.log.sqlite.storage import Storage
 
 SEGMENTS = 16
-"""Segments read at a time while attempts are looked for: some 8,000 attempts."""
+"""Segments read in one step while attempts are looked for: some 8,000 attempts."""
 
-TRIMMED = 50
-"""Segments deleted in one step, between two appends."""
+TRIMMED = 20
+"""Segments deleted in one step, between two appends: each may be a megabyte."""
+
+FORGOTTEN = 1000
+"""Parcels of a subscription deleted in one step, between two appends: some milliseconds."""
 
 LEVEL = 1
 """Of zlib: attempts of one endpoint are alike, more effort gains little."""
 
-_cursor: Final = msgspec.json.Decoder(Cursor)
-_parcel: Final = msgspec.json.Decoder(Parcel)
+_cursors: Final = msgspec.json.Decoder(list[tuple[str, Cursor]])
+_parcels: Final = msgspec.json.Decoder(list[Parcel])
+_counts: Final = msgspec.json.Decoder(list[tuple[str, int]])
 _attempts: Final = msgspec.json.Decoder(list[Attempt])
 _encode: Final = msgspec.json.Encoder().encode
 _NO_ID: Final = 2**63 - 1
 _LAST_TEXT: Final = "\U0010ffff"
 
 
+class _Packed(NamedTuple):
+    """A flush as it is written."""
+
+    cursors: str
+    settled: str
+    """Subscription and offset of every parcel that changes."""
+    parcels: str
+    first: str
+    """The smallest id of the attempts; empty if there are none."""
+    segment: tuple[object, ...]
+
+
 class SqliteLedger:
     """A `Ledger` that writes between the appends of a log."""
 
-    def __init__(self, writer: Writer, readers: Readers) -> None:
+    def __init__(self, storage: Storage) -> None:
         self.ledger_writes = 0
         """Rows written since the start."""
-        self._writer = writer
-        self._readers = readers
+        self._storage = storage
+        self._trimming = asyncio.Lock()
 
     async def cursors(self) -> dict[str, Cursor]:
         """Return the cursor of every subscription."""
-        rows = await self._readers.run(lambda reader: reader.database.rows(LEDGER["cursors"]))
-        return {name: _cursor.decode(body) for name, body in rows}
+        return dict(
+            await self._storage.look(
+                lambda reader: _cursors.decode(reader.database.row(LEDGER["cursors"])[0])
+            )
+        )
 
     async def parcels(
         self, subscription: str, *, dead: bool, after: int = 0, limit: int = 1000
     ) -> list[Parcel]:
         """Return parcels with offsets above `after`, lowest first."""
         given = (subscription, int(dead), after, limit)
-        rows = await self._readers.run(
-            lambda reader: reader.database.rows(LEDGER["parcels"], given)
+        return await self._storage.look(
+            lambda reader: _parcels.decode(reader.database.row(LEDGER["parcels"], given)[0])
         )
-        return [_parcel.decode(body) for (body,) in rows]
 
     async def parcel(self, subscription: str, offset: int) -> Parcel | None:
         """Return one parcel."""
-        rows = await self._readers.run(
-            lambda reader: reader.database.rows(LEDGER["parcel"], (subscription, offset))
+        given = (subscription, offset)
+        found = await self._storage.look(
+            lambda reader: _parcels.decode(reader.database.row(LEDGER["parcel"], given)[0])
         )
-        return _parcel.decode(rows[0][0]) if rows else None
+        return found[0] if found else None
 
     async def dead_letters(self) -> dict[str, int]:
         """Return how many dead letters every subscription has."""
-        rows = await self._readers.run(lambda reader: reader.database.rows(LEDGER["dead_letters"]))
-        return dict(rows)
+        return dict(
+            await self._storage.look(
+                lambda reader: _counts.decode(reader.database.row(LEDGER["dead_letters"])[0])
+            )
+        )
 
     async def write(self, flush: Flush) -> None:
-        """Write all of it or nothing. Raises `Unavailable`."""
-        await self._writer.run(lambda store: _write(store, flush))
+        """Write all of it or nothing. Raises `Unavailable`.
+
+        The caller leaves `flush` alone until then, and does not write another one meanwhile.
+        """
+        # Packed where a mistake does not harm the log, and where publishers do not wait for it: an
+        # append beside 500 attempts with bodies of 16 KiB took three times as long otherwise.
+        packed = await self._storage.look(lambda _: _pack(flush))
+        await self._storage.change(lambda database: _write(database, packed))
         self.ledger_writes += len(flush.cursors) + len(flush.parcels) + bool(flush.attempts)
 
     async def attempts(
@@ -100,69 +130,67 @@ class SqliteLedger:
                 and (not wanted or attempt.outcome in wanted)
             )
 
+        def look(reader: Reader, below: int) -> tuple[list[Attempt], int]:
+            """Return what fits in some segments, and where to go on; 0: nowhere."""
+            given = (below, since, upto, f",{subscription},", SEGMENTS)
+            rows = reader.database.rows(LEDGER[statement], given)
+            some = [attempt for _, body in rows for attempt in _unpack(body) if fits(attempt)]
+            return some, rows[-1][0] if len(rows) == SEGMENTS else 0
+
         statement = "segments" if not wanted or "delivered" in wanted else "failed_segments"
         found: list[Attempt] = []
         below = _NO_ID
-        while len(found) < limit:
-            given = (below, since, upto, f",{subscription},", SEGMENTS)
-            some, below = await self._readers.run(
-                lambda reader, g=given: _look(reader, statement, g)
-            )
-            found += [attempt for attempt in some if fits(attempt)]
-            if not below:
-                break
+        while below and len(found) < limit:
+            some, below = await self._storage.look(lambda reader, b=below: look(reader, b))
+            found += some
         found.sort(key=lambda attempt: attempt.id, reverse=True)
         return found[:limit]
 
     async def attempt(self, id: str) -> Attempt | None:  # noqa: A002
         """Return one attempt."""
-        rows = await self._readers.run(
-            lambda reader: reader.database.rows(LEDGER["segment_of"], (id,))
-        )
-        for (body,) in rows:
-            for attempt in _attempts.decode(zlib.decompress(body)):
-                if attempt.id == id:
-                    return attempt
-        return None
+        return await self._storage.look(lambda reader: _find(reader, id))
 
     async def forget(self, subscription: str) -> None:
         """Forget the cursor and the parcels of a subscription."""
-        await self._writer.run(lambda store: _forget(store, subscription))
+        given = (subscription, FORGOTTEN)
+        while await self._storage.release(
+            lambda database: database.rows(LEDGER["forget_parcels"], given)
+        ):
+            pass
+        await self._storage.release(
+            lambda database: database.run(LEDGER["forget_cursor"], (subscription,))
+        )
 
     async def trim_attempts(self, before: int, max_count: int) -> int:
-        """Forget attempts from before a time, and the oldest beyond a count."""
-        gone = 0
-        while some := await self._writer.run(lambda store: _trim_old(store, before)):
-            gone += some
-        (count,) = await self._readers.run(
-            lambda reader: reader.database.row(LEDGER["attempt_count"])
-        )
-        while count > max_count:
+        """Forget attempts from before a time, and the oldest beyond a count, by segments."""
+        async with self._trimming:  # two at once would both forget what is beyond the count
+            gone = 0
+            while some := await self._storage.release(lambda database: _trim_old(database, before)):
+                gone += some
+            (count,) = await self._storage.look(
+                lambda reader: reader.database.row(LEDGER["attempt_count"])
+            )
             excess = count - max_count
-            some = await self._writer.run(lambda store, e=excess: _trim_oldest(store, e))
-            count -= some
-            gone += some
-        return gone
+            while excess > 0 and (
+                some := await self._storage.release(lambda database, e=excess: _trim(database, e))
+            ):
+                excess -= some
+                gone += some
+            return gone
 
 
-def _write(store: Store, flush: Flush) -> None:
-    database = store.database
-    database.run(SQL["begin"])
-    database.run_many(
-        LEDGER["put_cursor"], [(name, _encode(cursor)) for name, cursor in flush.cursors.items()]
+# On the reading threads.
+
+
+def _pack(flush: Flush) -> _Packed:
+    attempts, parcels = flush.attempts, flush.parcels
+    return _Packed(
+        _encode(list(flush.cursors.items())).decode(),
+        _encode(list(parcels)).decode(),
+        _encode([parcel for parcel in parcels.values() if parcel is not None]).decode(),
+        min((attempt.id for attempt in attempts), default=""),
+        _segment(attempts) if attempts else (),
     )
-    database.run_many(LEDGER["delete_parcel"], list(flush.parcels))
-    database.run_many(
-        LEDGER["put_parcel"],
-        [
-            (subscription, offset, int(parcel.is_dead), _encode(parcel))
-            for (subscription, offset), parcel in flush.parcels.items()
-            if parcel is not None
-        ],
-    )
-    if flush.attempts:
-        database.run(LEDGER["put_segment"], _segment(flush.attempts))
-    database.run(SQL["commit"])
 
 
 def _segment(attempts: Sequence[Attempt]) -> tuple[object, ...]:
@@ -181,41 +209,49 @@ def _listed(names: set[str]) -> str:
     return f",{','.join(sorted(names))}," if names else ""
 
 
-def _look(reader: Reader, statement: str, given: tuple[object, ...]) -> tuple[list[Attempt], int]:
-    """Return the attempts of some segments, newest first, and where to go on; 0: nowhere."""
-    rows = reader.database.rows(LEDGER[statement], given)
-    found: list[Attempt] = []
-    for _, body in rows:
-        found += reversed(_attempts.decode(zlib.decompress(body)))
-    return found, rows[-1][0] if len(rows) == SEGMENTS else 0
+def _unpack(body: bytes) -> list[Attempt]:
+    try:
+        return _attempts.decode(zlib.decompress(body))
+    except zlib.error as error:
+        raise Corrupt("attempts at deliveries cannot be read") from error
 
 
-def _forget(store: Store, subscription: str) -> None:
-    store.database.run(SQL["begin"])
-    store.database.run(LEDGER["forget_cursor"], (subscription,))
-    store.database.run(LEDGER["forget_parcels"], (subscription,))
-    store.database.run(SQL["commit"])
+def _find(reader: Reader, id_: str) -> Attempt | None:
+    for (body,) in reader.database.rows(LEDGER["segment_of"], (id_,)):
+        for attempt in _unpack(body):
+            if attempt.id == id_:
+                return attempt
+    return None
 
 
-def _trim_old(store: Store, before: int) -> int:
-    return _delete(store, store.database.rows(LEDGER["old_segments"], (before, TRIMMED)))
+# On the writer's thread, each in a transaction.
 
 
-def _trim_oldest(store: Store, excess: int) -> int:
-    """Delete segments until no more than the excess is gone, but at least one."""
+def _write(database: Database, packed: _Packed) -> None:
+    database.run(LEDGER["put_cursors"], (packed.cursors,))
+    database.run(LEDGER["delete_parcels"], (packed.settled,))
+    database.run(LEDGER["put_parcels"], (packed.parcels,))
+    if packed.segment:
+        # A commit that failed may be there all the same, and is written again.
+        database.run(LEDGER["replace_segment"], (packed.first,))
+        database.run(LEDGER["put_segment"], packed.segment)
+
+
+def _trim_old(database: Database, before: int) -> int:
+    return _delete(database, database.rows(LEDGER["old_segments"], (before, TRIMMED)))
+
+
+def _trim(database: Database, excess: int) -> int:
+    """Delete the oldest segments until the excess is gone."""
     chosen: list[tuple[int, int]] = []
-    for number, count in store.database.rows(LEDGER["oldest_segments"], (TRIMMED,)):
+    for number, count in database.rows(LEDGER["oldest_segments"], (TRIMMED,)):
         if excess <= 0:
             break
         chosen.append((number, count))
         excess -= count
-    return _delete(store, chosen)
+    return _delete(database, chosen)
 
 
-def _delete(store: Store, segments: Sequence[tuple[int, int]]) -> int:
-    if not segments:
-        return 0
-    store.database.run(SQL["begin"])
-    store.database.run_many(LEDGER["delete_segment"], [(number,) for number, _ in segments])
-    store.database.run(SQL["commit"])
+def _delete(database: Database, segments: Sequence[tuple[int, int]]) -> int:
+    database.run_many(LEDGER["delete_segment"], [(number,) for number, _ in segments])
     return sum(count for _, count in segments)

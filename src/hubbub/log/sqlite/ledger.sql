@@ -13,26 +13,40 @@ INSERT OR REPLACE INTO document VALUES (?, ?, ?, ?)
 DELETE FROM document WHERE kind = ? AND name = ?
 
 -- cursors: all of them
-SELECT subscription, body FROM cursor
+SELECT json_group_array(json_array(subscription, json(CAST(body AS TEXT)))) FROM cursor
 
--- put_cursor: how far one is now
-INSERT OR REPLACE INTO cursor VALUES (?, ?)
+-- put_cursors: how far some are now
+INSERT OR REPLACE INTO cursor
+SELECT value ->> 0, CAST(value -> 1 AS BLOB) FROM json_each(?)
 
 -- parcels: of one subscription, waiting or dead
-SELECT body FROM parcel WHERE subscription = ? AND is_dead = ? AND "offset" > ?
-ORDER BY "offset" LIMIT ?
+SELECT json_group_array(json(CAST(body AS TEXT)))
+FROM (
+    SELECT body FROM parcel WHERE subscription = ? AND is_dead = ? AND "offset" > ?
+    ORDER BY "offset" LIMIT ?
+)
 
 -- parcel: one, whatever it is
-SELECT body FROM parcel WHERE subscription = ?1 AND is_dead IN (0, 1) AND "offset" = ?2
+SELECT json_group_array(json(CAST(body AS TEXT)))
+FROM parcel WHERE subscription = ? AND is_dead IN (0, 1) AND "offset" = ?
 
 -- dead_letters: how many each subscription has
-SELECT subscription, count(*) FROM parcel WHERE is_dead = 1 GROUP BY subscription
+SELECT json_group_array(json_array(subscription, dead))
+FROM (
+    SELECT subscription, count(*) AS dead FROM parcel WHERE is_dead = 1 GROUP BY subscription
+)
 
--- delete_parcel: before another one for the same event, or for good
-DELETE FROM parcel WHERE subscription = ?1 AND is_dead IN (0, 1) AND "offset" = ?2
+-- delete_parcels: before others for the same events, or for good
+DELETE FROM parcel WHERE (subscription, is_dead, "offset") IN (
+    SELECT value ->> 0, column1, value ->> 1 FROM json_each(?), (VALUES (0), (1))
+)
 
--- put_parcel: a new one
-INSERT INTO parcel VALUES (?, ?, ?, ?)
+-- put_parcels: new ones, as core.subscription.Parcel lists its members
+INSERT INTO parcel
+SELECT value ->> 0, value ->> 1, value ->> 4 = 0, CAST(value AS BLOB) FROM json_each(?)
+
+-- replace_segment: one that begins with the same attempt
+DELETE FROM segment WHERE first = ?
 
 -- put_segment: the attempts of one flush
 INSERT INTO segment (newest, first, last, count, subscriptions, failures, body)
@@ -51,11 +65,11 @@ ORDER BY id DESC LIMIT ?5
 -- segment_of: those that may hold the attempt of an id
 SELECT body FROM segment WHERE first <= ?1 AND last >= ?1
 
--- old_segments: some that began before a time, oldest first
-SELECT id, count FROM segment WHERE newest < ? ORDER BY id LIMIT ?
+-- old_segments: some of which all attempts began before a time
+SELECT id, count FROM segment WHERE newest < ? ORDER BY newest LIMIT ?
 
 -- oldest_segments: some, oldest first
-SELECT id, count FROM segment ORDER BY id LIMIT ?
+SELECT id, count FROM segment ORDER BY newest LIMIT ?
 
 -- attempt_count: of all segments
 SELECT coalesce(sum(count), 0) FROM segment
@@ -66,5 +80,7 @@ DELETE FROM segment WHERE id = ?
 -- forget_cursor: of a subscription that is gone
 DELETE FROM cursor WHERE subscription = ?
 
--- forget_parcels: of a subscription that is gone
-DELETE FROM parcel WHERE subscription = ?
+-- forget_parcels: some of a subscription that is gone; tells whether there were any
+DELETE FROM parcel WHERE (subscription, is_dead, "offset") IN (
+    SELECT subscription, is_dead, "offset" FROM parcel WHERE subscription = ? LIMIT ?
+) RETURNING 1

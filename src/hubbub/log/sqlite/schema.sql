@@ -65,5 +65,9 @@ CREATE TABLE segment (
     body BLOB NOT NULL               -- core.subscription.Attempt as JSON, compressed
 ) STRICT;
 
+-- What is too old is found without reading the attempts, and so is the segment of an id.
+CREATE INDEX segment_age ON segment (newest, count);
+CREATE INDEX segment_span ON segment (first, last);
+
 PRAGMA application_id = 0x68756262;  -- hubb
 PRAGMA user_version = 2;

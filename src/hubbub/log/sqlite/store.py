@@ -9,10 +9,10 @@ written until the write-ahead log was emptied into the database, which syncs eve
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import LiteralString
+from typing import LiteralString, TypeVar
 
 import apsw
 
@@ -41,6 +41,7 @@ CHECKPOINT_PAGES = 500
 """Pages after which the write-ahead log goes into the database: 2 MB, a few milliseconds in which no
 append is answered."""
 
+T = TypeVar("T")
 _log = logging.getLogger("hubbub.log")
 
 
@@ -164,9 +165,22 @@ class Store:
                 some = rows[start : start + width]
                 database.run(self._inserts[len(some) // COLUMNS - 1], some)
             database.run(SQL["commit"])
+        self._check_place()
+        self._witness.acknowledge(batches[-1].last)
+
+    def change(self, call: Callable[[Database], T]) -> T:
+        """Change something beside the records in one commit; durable when it returns."""
+        database = self.database
+        database.run(SQL["begin"])
+        value = call(database)
+        database.run(SQL["commit"])
+        self._check_place()
+        return value
+
+    def _check_place(self) -> None:
+        """Raise `Corrupt` if what was written has no name any more."""
         if self.path.stat().st_ino != self._inode:
             raise damaged(self.path, "it was replaced while it was open")
-        self._witness.acknowledge(batches[-1].last)
 
     def trim(self, below: int, head: int) -> int:
         """Delete a few records; return the stamp of the oldest that is left, 0 if none is.
