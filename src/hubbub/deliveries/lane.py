@@ -52,6 +52,7 @@ class Lane:
         self._cancel_wake = _nothing
         self._wakes_at = 0.0
         self._consent: asyncio.Future[Exchange | None] | None = None
+        self._is_prepared = False
 
     policy: Policy
     target: Target
@@ -61,7 +62,7 @@ class Lane:
         """Say what is wanted, by which policy, and where it goes; again when that changes."""
         self.policy, self.target = policy, target
         self.pace = Pace(policy)
-        self._consent = None
+        self._consent, self._is_prepared = None, False
         self.intake.equip(selection, policy)
         self.let_go()
 
@@ -184,7 +185,7 @@ class Lane:
 
     async def attempt(self, items: Sequence[Item]) -> Exchange:
         """Try once to deliver some events in one request."""
-        if (refused := await self._prepare()) is not None:
+        if not self._is_prepared and (refused := await self._prepare()) is not None:
             return refused
         order = Order(
             self.message(items),
@@ -213,7 +214,9 @@ class Lane:
         if consent.cancelled() or consent.exception() is not None or consent.result() is not None:
             if self._consent is consent:
                 self._consent = None  # to be asked again the next time
-        elif self.target.rate:
+            return
+        self._is_prepared = self._consent is consent
+        if self.target.rate:
             self.pace = Pace(self.policy, self.target.rate)
 
     def message(self, items: Sequence[Item]) -> str:

@@ -116,6 +116,10 @@ class Recorder:
         except Unavailable as error:
             _log.warning("deliveries cannot be recorded: %s", error)
             self._take_back(flush, moved)
+        except Exception:  # noqa: BLE001  cursors and parcels are worth another try
+            _log.exception("attempts could not be recorded")
+            flush.attempts = []
+            self._take_back(flush, moved)
         finally:
             self._writing = None
         if self._moved and not self._has_timer:

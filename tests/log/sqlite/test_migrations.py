@@ -16,7 +16,7 @@ from hubbub.testing.log.subject import events, read_all
 from log_engine import Engine
 
 BACK_TO_THE_FIRST = """
-DROP TABLE document; DROP TABLE cursor; DROP TABLE parcel; DROP TABLE segment;
+DROP TABLE document; DROP TABLE cursors; DROP TABLE parcel; DROP TABLE segment;
 PRAGMA user_version = 1
 """
 

@@ -1,8 +1,8 @@
 """Cursors, parcels and attempts in the log's file: `hubbub.core.contracts.Ledger`.
 
 A flush is one transaction between two commits of the log, as durable as those. All attempts of a
-flush are one row, a segment: what a successful delivery costs is its part of that row and of one
-cursor. Rows go in and out as JSON in one statement each, for every step of SQLite gives the
+flush are one row, a segment, and all cursors that it moved another: what a successful delivery costs
+is its part of the two, with one subscription or with thousands. Rows go in and out as JSON in one statement each, for every step of SQLite gives the
 interpreter away; see reader.py.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -35,7 +35,10 @@ FORGOTTEN = 1000
 LEVEL = 1
 """Of zlib: attempts of one endpoint are alike, more effort gains little."""
 
-_cursors: Final = msgspec.json.Decoder(list[tuple[str, Cursor]])
+COMPACTED = 256
+"""Rows of moved cursors after which all cursors are written in one: a minute's worth."""
+
+_cursors: Final = msgspec.json.Decoder(dict[str, Cursor | None])
 _parcels: Final = msgspec.json.Decoder(list[Parcel])
 _counts: Final = msgspec.json.Decoder(list[tuple[str, int]])
 _attempts: Final = msgspec.json.Decoder(list[Attempt])
@@ -47,7 +50,9 @@ _LAST_TEXT: Final = "\U0010ffff"
 class _Packed(NamedTuple):
     """A flush as it is written."""
 
-    cursors: str
+    cursors: bytes
+    """Those that moved, or all of them; empty if there is nothing to say."""
+    is_whole: bool
     settled: str
     """Subscription and offset of every parcel that changes."""
     parcels: str
@@ -64,14 +69,22 @@ class SqliteLedger:
         """Rows written since the start."""
         self._storage = storage
         self._trimming = asyncio.Lock()
+        self._cursors: dict[str, Cursor] | None = None
+        """As they were written; None until they were read."""
+        self._rows = 0
+        """Rows of cursors."""
 
     async def cursors(self) -> dict[str, Cursor]:
         """Return the cursor of every subscription."""
-        return dict(
-            await self._storage.look(
-                lambda reader: _cursors.decode(reader.database.row(LEDGER["cursors"])[0])
-            )
-        )
+        return dict(await self._known())
+
+    async def _known(self) -> dict[str, Cursor]:
+        if self._cursors is None:
+            rows = await self._storage.look(_read_cursors)
+            self._cursors, self._rows = {}, len(rows)
+            for moved in rows:
+                _move(self._cursors, moved)
+        return self._cursors
 
     async def parcels(
         self, subscription: str, *, dead: bool, after: int = 0, limit: int = 1000
@@ -105,9 +118,17 @@ class SqliteLedger:
         """
         # Packed where a mistake does not harm the log, and where publishers do not wait for it: an
         # append beside 500 attempts with bodies of 16 KiB took three times as long otherwise.
-        packed = await self._storage.look(lambda _: _pack(flush))
+        await self._put(flush, flush.cursors)
+
+    async def _put(self, flush: Flush, moved: Mapping[str, Cursor | None]) -> None:
+        known = await self._known()
+        is_whole = self._rows >= COMPACTED
+        cursors: Mapping[str, Cursor | None] = {**known, **moved} if is_whole else moved
+        packed = await self._storage.look(lambda _: _pack(flush, cursors, is_whole=is_whole))
         await self._storage.change(lambda database: _write(database, packed))
-        self.ledger_writes += len(flush.cursors) + len(flush.parcels) + bool(flush.attempts)
+        _move(known, moved)
+        self._rows = 1 if is_whole else self._rows + bool(moved)
+        self.ledger_writes += bool(moved) + len(flush.parcels) + bool(flush.attempts)
 
     async def attempts(
         self,
@@ -157,9 +178,13 @@ class SqliteLedger:
             lambda database: database.rows(LEDGER["forget_parcels"], given)
         ):
             pass
-        await self._storage.release(
-            lambda database: database.run(LEDGER["forget_cursor"], (subscription,))
-        )
+        if subscription in await self._known():
+            gone = _encode({subscription: None})
+            await self._storage.release(
+                lambda database: database.run(LEDGER["put_cursors"], (gone,))
+            )
+            _move(await self._known(), {subscription: None})
+            self._rows += 1
 
     async def trim_attempts(self, before: int, max_count: int) -> int:
         """Forget attempts from before a time, and the oldest beyond a count, by segments."""
@@ -179,13 +204,26 @@ class SqliteLedger:
             return gone
 
 
+def _move(known: dict[str, Cursor], moved: Mapping[str, Cursor | None]) -> None:
+    for subscription, cursor in moved.items():
+        if cursor is None:
+            known.pop(subscription, None)
+        else:
+            known[subscription] = cursor
+
+
 # On the reading threads.
 
 
-def _pack(flush: Flush) -> _Packed:
+def _read_cursors(reader: Reader) -> list[dict[str, Cursor | None]]:
+    return [_cursors.decode(body) for (body,) in reader.database.rows(LEDGER["cursors"])]
+
+
+def _pack(flush: Flush, cursors: Mapping[str, Cursor | None], *, is_whole: bool) -> _Packed:
     attempts, parcels = flush.attempts, flush.parcels
     return _Packed(
-        _encode(list(flush.cursors.items())).decode(),
+        _encode(cursors) if cursors else b"",
+        is_whole,
         _encode(list(parcels)).decode(),
         _encode([parcel for parcel in parcels.values() if parcel is not None]).decode(),
         min((attempt.id for attempt in attempts), default=""),
@@ -228,7 +266,10 @@ def _find(reader: Reader, id_: str) -> Attempt | None:
 
 
 def _write(database: Database, packed: _Packed) -> None:
-    database.run(LEDGER["put_cursors"], (packed.cursors,))
+    if packed.is_whole:
+        database.run(LEDGER["delete_cursors"])
+    if packed.cursors:
+        database.run(LEDGER["put_cursors"], (packed.cursors,))
     database.run(LEDGER["delete_parcels"], (packed.settled,))
     database.run(LEDGER["put_parcels"], (packed.parcels,))
     if packed.segment:

@@ -12,12 +12,14 @@ INSERT OR REPLACE INTO document VALUES (?, ?, ?, ?)
 -- delete_document: for good
 DELETE FROM document WHERE kind = ? AND name = ?
 
--- cursors: all of them
-SELECT json_group_array(json_array(subscription, json(CAST(body AS TEXT)))) FROM cursor
+-- cursors: all of them, as they were written
+SELECT body FROM cursors ORDER BY id
 
 -- put_cursors: how far some are now
-INSERT OR REPLACE INTO cursor
-SELECT value ->> 0, CAST(value -> 1 AS BLOB) FROM json_each(?)
+INSERT INTO cursors (body) VALUES (?)
+
+-- delete_cursors: before all of them are written in one
+DELETE FROM cursors
 
 -- parcels: of one subscription, waiting or dead
 SELECT json_group_array(json(CAST(body AS TEXT)))
@@ -76,9 +78,6 @@ SELECT coalesce(sum(count), 0) FROM segment
 
 -- delete_segment: for good
 DELETE FROM segment WHERE id = ?
-
--- forget_cursor: of a subscription that is gone
-DELETE FROM cursor WHERE subscription = ?
 
 -- forget_parcels: some of a subscription that is gone; tells whether there were any
 DELETE FROM parcel WHERE (subscription, is_dead, "offset") IN (

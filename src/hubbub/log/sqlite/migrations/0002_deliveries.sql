@@ -7,11 +7,11 @@ CREATE TABLE document (
     PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
 
--- How far each subscription is: core.subscription.Cursor as JSON.
-CREATE TABLE cursor (
-    subscription TEXT PRIMARY KEY,
-    body BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+-- How far subscriptions are: what each flush moved, oldest first, now and then all of them in one.
+CREATE TABLE cursors (
+    id INTEGER PRIMARY KEY,
+    body BLOB NOT NULL     -- core.subscription.Cursor by subscription as JSON; null: forgotten
+) STRICT;
 
 -- Events that failed: core.subscription.Parcel as JSON.
 CREATE TABLE parcel (
