@@ -25,7 +25,7 @@ from hubbub.channels.webhook import WebhookChannel
 from hubbub.client.event import Event
 from hubbub.core.attributes import Value
 from hubbub.core.clock import Clock, LoopTimers, SystemClock
-from hubbub.core.errors import Misconfigured
+from hubbub.core.errors import Misconfigured, Unavailable
 from hubbub.core.event import Published
 from hubbub.core.filters import compile_sql
 from hubbub.core.grants import EVERYONE
@@ -37,18 +37,28 @@ from hubbub.deliveries.engine import Engine
 from hubbub.deliveries.secrets import Vault
 from hubbub.deliveries.service import Subscriptions
 from hubbub.log import Tail, open_log, secrets_key
-from hubbub.net import Egress, check_target
+from hubbub.net import Egress, RequestFailed, check_target
 from hubbub.observe.metrics import Histogram, Metrics, Reader
 from hubbub.settings import Settings
+from hubbub.sources.book import Sources
 from hubbub.sources.publish import Publisher
+from hubbub.sources.webhook.receiver import Receiver
 from hubbub.streams import Streams
 from hubbub.streams.history import History
 from hubbub.web.auth import Authenticator
 from hubbub.web.options import EVERYBODY
 from hubbub.wire.cloudevents import DEFAULT_TYPE, Defaults, from_attributes
+from hubbub.wire.sealed import NONCE_LENGTH, seal, unseal
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+
+FETCH_TIMEOUT = 10.0
+"""Seconds for a certificate: providers wait 10 to 30 for our answer."""
+
+FETCH_BYTES = 64 * 1024
+"""Bytes of a certificate chain; real ones have 10,000."""
 
 
 def new_id() -> str:
@@ -98,6 +108,8 @@ class Hub:
     fetches: Egress
     deliveries: Engine
     subscriptions: Subscriptions
+    sources: Sources
+    receiver: Receiver
 
     @property
     def asgi(self) -> ASGIApp:
@@ -131,6 +143,8 @@ class Hub:
             await self.authenticator.start()
             stack.push_async_callback(self.authenticator.stop)
             await self._open_egress(stack)
+            self._key = await asyncio.to_thread(secrets_key, self.settings.log, os.urandom)
+            await self._open_sources()
             await self._open_deliveries(stack)
             self._metrics = Metrics(self._readers(), {"hubbub_publish_seconds": seconds})
             self._open = stack.pop_all()
@@ -144,10 +158,29 @@ class Hub:
             await way.start()
             stack.push_async_callback(way.close)
 
+    async def _open_sources(self) -> None:
+        key = self._key
+        self.sources = Sources(
+            self.log.registry,
+            lambda text, context: seal(key, text, context, os.urandom(NONCE_LENGTH)),
+            lambda text, context: unseal([key], text, context),
+        )
+        await self.sources.load()
+        self.receiver = Receiver(self.publisher, self._fetch, self.clock)
+
+    async def _fetch(self, url: str) -> bytes:
+        """Fetch what a webhook's proof rests on. Raises `Unavailable`."""
+        try:
+            reply = await self.fetches.fetch(url, timeout=FETCH_TIMEOUT, max_body=FETCH_BYTES)
+        except RequestFailed as error:
+            raise Unavailable(f"it cannot be fetched: {error.detail}") from error
+        if not 200 <= reply.status < 300 or reply.truncated:  # noqa: PLR2004
+            raise Unavailable(f"it cannot be fetched: status {reply.status}")
+        return reply.body
+
     async def _open_deliveries(self, stack: AsyncExitStack) -> None:
         options, clock, log = self.settings.deliveries, self.clock, self.log
-        key = await asyncio.to_thread(secrets_key, self.settings.log, os.urandom)
-        vault = Vault([key], clock, os.urandom)
+        vault = Vault([self._key], clock, os.urandom)
         channels = {"HTTP": WebhookChannel(self.egress, check_target, clock, options.origin)}
         self.deliveries = Engine(
             log=log,

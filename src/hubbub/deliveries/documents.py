@@ -81,7 +81,7 @@ MAX_CREDENTIAL: Final = 4096
 MAX_COMPILED: Final = 1024
 """Compiled filters that are remembered: subscriptions with the same one share it."""
 
-_DNS_NAME = r"^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.\-]*[A-Za-z0-9])?$"
+_DNS_NAME = r"^(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9.\-]*[A-Za-z0-9])?\Z"
 _Types = Annotated[list[str], Meta(max_length=MAX_TYPES)]
 _Topics = Annotated[list[str], Meta(min_length=1, max_length=MAX_PATTERNS)]
 _Sink = Annotated[str, Meta(min_length=1, max_length=MAX_SINK)]
@@ -89,7 +89,7 @@ _Secrets = Annotated[list[str], Meta(min_length=1, max_length=MAX_SECRETS)]
 _Signing = Annotated[list[str], Meta(min_length=1, max_length=len(DIALECTS))]
 _Origin = Annotated[str, Meta(pattern=_DNS_NAME)]
 _Description = Annotated[str, Meta(max_length=MAX_DESCRIPTION)]
-_Hidden = Annotated[str, Meta(min_length=1, max_length=MAX_CREDENTIAL, pattern=r"^[ -~]*$")]
+_Hidden = Annotated[str, Meta(min_length=1, max_length=MAX_CREDENTIAL, pattern=r"^[ -~]*\Z")]
 _PLAIN: Final[dict[str, Any]] = {
     "content": Literal["structured", "binary", "data"],
     "handshake": Literal["off", "optional", "required"],
@@ -156,7 +156,7 @@ def read(document: object, now: float, current: Subscription | None = None) -> D
         config=reader.config(given.get("config", {}), "/config"),
         description=reader.value(given.get("description", ""), _Description, "/description", ""),
         expires=_expires(reader, given.get("expires"), now, current),
-        start=_start(reader, given.get("since"), now),
+        start=reader.start(given.get("since"), "/since", now),
         secrets=secrets,
         credential=_credential(reader, members_of(document)),
     )
@@ -259,11 +259,6 @@ def _filters(reader: Reader, value: object) -> tuple[Any, ...]:
     filters = reader.value(value, list[Any], "/filters", list[Any]())
     reader.check(lambda: compile_filters(filters), "/filters", None)
     return tuple(filters)
-
-
-def _start(reader: Reader, value: object, now: float) -> Start | None:
-    text = reader.value(value, str | None, "/since", None)
-    return None if text is None else reader.check(lambda: parse_since(text, now), "/since", None)
 
 
 def _expires(reader: Reader, value: object, now: float, current: Subscription | None) -> int:

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from hubbub.core.attributes import pointer as member
 from hubbub.core.errors import HubbubError, Malformed
+from hubbub.core.start import Start, parse_since
 from hubbub.core.subscription import Policy
 
 MAX_ERRORS: Final = 20
@@ -133,13 +134,21 @@ class Reader:
     ) -> tuple[str, ...]:
         """Check every text of an array by itself."""
         for place, one in enumerate(values):
-            self.check(lambda one=one: check(one), f"{at}/{place}", None)
+            try:
+                check(one)
+            except HubbubError as error:
+                self.fail(error.detail, f"{at}/{place}")
         return tuple(dict.fromkeys(values))
 
     def duration(self, value: object, at: str, most: float, default: float) -> float:
         """Return a duration in seconds, from 0 to `most`."""
         kind = Annotated[float, Meta(ge=0, le=most)]
         return self.value(seconds(value), kind, at, default)
+
+    def start(self, value: object, at: str, now: float) -> Start | None:
+        """Return where to begin; `now` is seconds since the Unix epoch. None: nothing is said."""
+        text = self.value(value, str | None, at, None)
+        return None if text is None else self.check(lambda: parse_since(text, now), at, None)
 
     def config(self, value: object, at: str) -> dict[str, Any]:
         """Read the members of a `Policy` that are given; durations become seconds."""

@@ -17,9 +17,9 @@ import msgspec
 
 from hubbub.core.clock import Clock
 from hubbub.core.contracts import Ledger, Log
-from hubbub.core.errors import Conflict, Forbidden, Malformed, NotFound
+from hubbub.core.errors import Conflict, Forbidden, HubbubError, Malformed, NotFound
 from hubbub.core.grants import Principal
-from hubbub.core.start import LATEST, Start, parse_since
+from hubbub.core.start import LATEST, Start
 from hubbub.core.subscription import Attempt, State, Subscription
 from hubbub.core.topic import covers
 from hubbub.deliveries import documents
@@ -139,7 +139,7 @@ class Subscriptions:
             owner=principal.name,
             created=int(self._clock.now() * 1000),
         )
-        secrets = self._secrets(draft, ())
+        secrets = self._secrets(draft, new)
         subscription = self._filled(new, draft, secrets, principal)
         await self._put(subscription, draft.start or LATEST)
         return self._shown(subscription, secrets[0].secret)
@@ -185,7 +185,7 @@ class Subscriptions:
         self, current: Subscription, document: object, principal: Principal
     ) -> dict[str, Any]:
         draft = documents.read(document, self._clock.now(), current)
-        secrets = self._secrets(draft, self._vault.secrets(current))
+        secrets = self._secrets(draft, current)
         updated = self._filled(current, draft, secrets, principal)
         await self._put(updated, draft.start)
         return self._shown(self._engine.subscriptions[current.id])
@@ -194,10 +194,10 @@ class Subscriptions:
         await self._engine.put(subscription, start)
         self._keys_until = 0.0
 
-    def _secrets(self, draft: Draft, current: Sequence[Secret]) -> Sequence[Secret]:
-        if draft.secrets:
+    def _secrets(self, draft: Draft, current: Subscription) -> Sequence[Secret]:
+        if draft.secrets:  # also the way out where what is sealed does not open any more
             return given(draft.secrets, self._clock.now())
-        return current or (Secret(new_secret(self._entropy)),)
+        return self._vault.secrets(current) or (Secret(new_secret(self._entropy)),)
 
     def _filled(
         self, before: Subscription, draft: Draft, secrets: Sequence[Secret], principal: Principal
@@ -260,19 +260,15 @@ class Subscriptions:
     def _range(self, document: object) -> tuple[Start, Start | None, bool]:
         reader, now = Reader(), self._clock.now()
         members = reader.object(document, "", ("since", "until", "only"))
-        found: dict[str, Start | None] = {}
-        for name in ("since", "until"):
-            kind = str if name == "since" else str | None
-            text: str | None = reader.value(members.get(name), kind, f"/{name}", None)
-            found[name] = text and reader.check(
-                lambda text=text: parse_since(text, now), f"/{name}", None
-            )
+        start = reader.start(members.get("since"), "/since", now)
+        until = reader.start(members.get("until"), "/until", now)
+        if "since" not in members:
+            reader.fail("since says where to start, such as 2h", "/since")
         if members.get("only", "failed") != "failed":
             reader.fail('only is "failed", or left out for all', "/only")
-        if (start := found["since"]) is None or reader.errors:
-            reader.fail("since says where to start, such as 2h", "/since")
+        if start is None or reader.errors:
             raise InvalidSubscription(reader.errors)
-        return start, found["until"], "only" in members
+        return start, until, "only" in members
 
     # What became of its events.
 
@@ -356,12 +352,17 @@ class Subscriptions:
         for id_, subscription in subscriptions.items():
             sealed = subscription.sealed.get("secrets", "")
             if self._public.get(id_, ("",))[0] != sealed:
-                secrets = self._vault.secrets(subscription)
-                keys = tuple(one for one in secrets if one.secret.startswith(ED25519))
-                self._public[id_] = (sealed, keys)
+                self._public[id_] = (sealed, self._ed25519(subscription))
         self._public = {id_: one for id_, one in self._public.items() if id_ in subscriptions}
         found = {key: None for _, keys in self._public.values() for key in holding(keys, now)}
         return [jwk(secret) for secret in found]
+
+    def _ed25519(self, subscription: Subscription) -> tuple[Secret, ...]:
+        try:
+            secrets = self._vault.secrets(subscription)
+        except HubbubError:  # what does not open signs nothing, and the others have keys to show
+            return ()
+        return tuple(one for one in secrets if one.secret.startswith(ED25519))
 
     # Who may.
 

@@ -17,12 +17,12 @@ from starlette.types import Lifespan
 from hubbub.core.errors import NotFound
 from hubbub.web.answers import Answer, answering
 from hubbub.web.cors import Cors
-from hubbub.web.face import App, Hub, Receive, Scope, Send
+from hubbub.web.face import App, Receive, Scope, Send
 from hubbub.web.openapi import document
 from hubbub.web.operations import Operation, Resource, Response
 from hubbub.web.publish import TOPICS
 from hubbub.web.query import raw_path
-from hubbub.web.routes import resources
+from hubbub.web.routes import Hub, resources
 from hubbub.web.sockets import no_socket
 
 _EVENTS: Final = b"/events"

@@ -6,7 +6,7 @@ method with 405 and `Allow` by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -20,6 +20,9 @@ Schema = Any
 
 Media = Mapping[str, Schema]
 """Schemas by media type."""
+
+Asked = Callable[[Scope], Awaitable[Answer | None]]
+"""Answers a request for OPTIONS that means more than which methods there are; None: it does not."""
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -60,12 +63,19 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 class Resource:
     """One path: an ASGI application over its operations."""
 
-    def __init__(self, path: str, *operations: Operation, websocket: App | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        *operations: Operation,
+        websocket: App | None = None,
+        asked: Asked | None = None,
+    ) -> None:
         self.path = path
         """Path template of OpenAPI; `{topic}` takes the rest of the path."""
         self.operations = operations
         self.websocket = websocket
         """What a WebSocket to the same address gets."""
+        self._asked = asked
         self._apps: Final[dict[str, App]] = {
             operation.method: answering(operation.handler) for operation in operations
         }
@@ -85,7 +95,9 @@ class Resource:
         """Hand a request to the operation of its method."""
         await self._apps.get(scope["method"], self._refused)(scope, receive, send)
 
-    async def _options(self, _scope: Scope, _receive: Receive, _send: Send) -> Answer:
+    async def _options(self, scope: Scope, _receive: Receive, _send: Send) -> Answer:
+        if self._asked is not None and (answer := await self._asked(scope)) is not None:
+            return answer
         return Answer(204, headers=[self._allow, *self._accepts])
 
     async def _refused(self, scope: Scope, receive: Receive, send: Send) -> None:

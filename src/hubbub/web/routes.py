@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from hubbub.core.errors import (
     Forbidden,
@@ -23,14 +23,16 @@ from hubbub.core.errors import (
 from hubbub.core.event import Published
 from hubbub.core.start import MAX_LAST
 from hubbub.core.topic import MAX_PATTERNS
-from hubbub.web import health, static
+from hubbub.web import health, routes_sources, routes_subscriptions, static
 from hubbub.web.answers import Answer
-from hubbub.web.face import Hub, Receive, Scope, Send
+from hubbub.web.face import Receive, Scope, Send
 from hubbub.web.health import Alive, Ready
 from hubbub.web.operations import Operation, Parameter, Resource, Response
 from hubbub.web.publish import Batch, Publish
 from hubbub.web.read import Read
 from hubbub.web.reading import DEFAULT_LIMIT, FORMATS, MAX_LIMIT, STREAMED
+from hubbub.web.routes_sources import source_resources
+from hubbub.web.routes_subscriptions import subscription_resources
 from hubbub.web.schemas import (
     ANYTHING,
     CLOUDEVENT,
@@ -119,6 +121,10 @@ _READING: Final = (
 )
 
 
+class Hub(routes_subscriptions.Hub, routes_sources.Hub, Protocol):
+    """The gateway as all of these addresses see it."""
+
+
 def resources(hub: Hub) -> list[Resource]:
     """Return the table."""
     publish = Publish(hub)
@@ -136,6 +142,8 @@ def resources(hub: Hub) -> list[Resource]:
             websocket=topic_socket(hub),
         ),
         Resource("/ws", _upgrade(), websocket=multiplexed_socket(hub)),
+        *subscription_resources(hub),
+        *source_resources(hub),
         Resource("/health/live", _live()),
         Resource("/health/ready", _ready(hub)),
         Resource("/metrics", _metrics(hub)),
