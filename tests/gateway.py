@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from hubbub.core.clock import Clock
+from hubbub.channels.webhook import WebhookChannel
+from hubbub.core.clock import Clock, LoopTimers
+from hubbub.core.errors import Unavailable
 from hubbub.core.selection import EVERYTHING
 from hubbub.core.start import EARLIEST
+from hubbub.deliveries.documents import selection
+from hubbub.deliveries.engine import Engine
+from hubbub.deliveries.options import DeliveryOptions
+from hubbub.deliveries.secrets import Vault
+from hubbub.deliveries.service import Subscriptions
 from hubbub.log import LogOptions, Tail
 from hubbub.log.memory import MemoryLog
 from hubbub.log.ring import Ring
+from hubbub.net import Egress, EgressOptions, check_target
 from hubbub.sources import Publisher, PublishOptions
+from hubbub.sources.book import Sources
+from hubbub.sources.webhook.receiver import Receiver
 from hubbub.streams import StreamOptions, Streams
 from hubbub.streams.history import History
 from hubbub.web.app import create_app
@@ -70,6 +81,53 @@ class Gateway:
             lambda: next(ids),
         )
 
+        self.egress = Egress(EgressOptions(), allow=(), clock=self.clock)
+        vault = Vault([bytes(32)], self.clock, os.urandom)
+        self.deliveries = Engine(
+            log=self.log,
+            registry=engine.registry,
+            ledger=engine.ledger,
+            channels={"HTTP": WebhookChannel(self.egress, check_target, self.clock, "hubbub")},
+            secrets=vault,
+            select=selection,
+            policy=DeliveryOptions().policy_of,
+            publish=self._news,
+            options=DeliveryOptions(),
+            clock=self.clock,
+            timers=LoopTimers(),
+            rng=random.Random(1),
+            new_id=lambda: next(ids),
+        )
+        self.subscriptions = Subscriptions(
+            engine=self.deliveries,
+            ledger=engine.ledger,
+            log=self.log,
+            vault=vault,
+            clock=self.clock,
+            entropy=os.urandom,
+            new_id=lambda: next(ids),
+        )
+        self.sources = Sources(engine.registry, lambda text, _: text, lambda text, _: text)
+        self.receiver = Receiver(self.publisher, self._fetch, self.clock)
+
+    async def _news(self, topic: str, kind: str, data: object) -> None:
+        """Publish nothing of what deliveries have to tell."""
+
+    async def _fetch(self, url: str) -> bytes:
+        raise Unavailable("nothing is fetched here")
+
+    async def start(self) -> None:
+        """Begin what runs by itself."""
+        await self.streams.start()
+        await self.egress.start()
+        await self.deliveries.start()
+
+    async def stop(self) -> None:
+        """End what runs by itself."""
+        await self.deliveries.stop()
+        await self.egress.close()
+        await self.streams.stop()
+
     def metrics(self, accept: str) -> tuple[str, bytes]:
         return "text/plain; version=0.0.4", b"# nothing\n"
 
@@ -86,9 +144,9 @@ class Gateway:
 async def running_gateway(**options: Any) -> AsyncIterator[Gateway]:
     """Run a gateway, streams included."""
     gateway = Gateway(**options)
-    await gateway.streams.start()
+    await gateway.start()
     try:
         yield gateway
     finally:
-        await gateway.streams.stop()
+        await gateway.stop()
         await gateway.log.close()

@@ -4,88 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import itertools
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from random import Random
 from typing import Any
 
 import msgspec
 import pytest
 
-from deliveries.rig import OK, SICK, Rig, Time, settle
+from deliveries.rig import OK, SICK, settle
+from deliveries.served import SINK, Served, served
 from hubbub.core.contracts import Flush
 from hubbub.core.errors import Conflict, Forbidden, HubbubError, Malformed, NotFound
 from hubbub.core.grants import EVERYONE, Grants, Principal
-from hubbub.core.subscription import Attempt, Policy, Subscription
-from hubbub.deliveries.documents import InvalidSubscription, selection
-from hubbub.deliveries.engine import KIND, Engine
-from hubbub.deliveries.secrets import Vault
+from hubbub.core.subscription import Attempt, Subscription
+from hubbub.deliveries.documents import InvalidSubscription
+from hubbub.deliveries.engine import KIND
 from hubbub.deliveries.service import Subscriptions
 from hubbub.deliveries.shown import readable
-from hubbub.log.memory import MemoryLog
-from hubbub.log.options import LogOptions
 
 pytestmark = pytest.mark.anyio
 
-SINK = "https://shop.example/hooks"
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
-
-
-class Served(Rig):
-    """Real deliveries with real secrets, to a receiver that does as it is told."""
-
-    def make(self) -> Engine:
-        counter = itertools.count(1)
-        self.vault = Vault([b"k" * 32], self.time, lambda n: next(counter).to_bytes(n, "big"))
-        numbers = itertools.count(1)
-
-        def new_id() -> str:
-            return f"{int(self.time.now() * 1000):013d}-{next(numbers):06d}"
-
-        engine = Engine(
-            log=self.log,
-            registry=self.registry,
-            ledger=self.ledger,
-            channels={"HTTP": self.receiver},
-            secrets=self.vault,
-            select=selection,
-            policy=lambda one: msgspec.convert({"jitter": 0, **one.config}, Policy),
-            publish=self.publish,
-            options=self.options,
-            clock=self.time,
-            timers=self.time,
-            rng=Random(1),
-            new_id=new_id,
-        )
-        self.service = Subscriptions(
-            engine=engine,
-            ledger=self.ledger,
-            log=self.log,
-            vault=self.vault,
-            clock=self.time,
-            entropy=lambda n: next(counter).to_bytes(n, "big"),
-            new_id=new_id,
-        )
-        return engine
-
-    async def made(self, principal: Principal = EVERYONE, **members: Any) -> str:
-        told = await self.service.create({"sink": SINK, **members}, principal)
-        await settle()
-        return told["id"]
-
-
-@asynccontextmanager
-async def served() -> AsyncIterator[Served]:
-    time = Time()
-    log = MemoryLog(LogOptions(store="memory:"), clock=time, entropy=lambda n: b"\x07" * n)
-    rig = Served(log, log.registry, log.ledger, time)
-    await rig.engine.start()
-    try:
-        yield rig
-    finally:
-        await rig.engine.stop()
 
 
 def holder(*manage: str, subscribe: tuple[str, ...] = ("**",), name: str = "ann") -> Principal:
@@ -311,7 +249,7 @@ async def test_secrets_that_do_not_open_can_be_replaced() -> None:
             rig.engine.subscriptions[id_], sealed={"secrets": "v1.0.AAAA"}
         )
         rig.engine.subscriptions[id_] = broken
-        assert rig.service.keys() == []
+        assert rig.service.public_keys() == []
         with pytest.raises(HubbubError):
             await rig.service.patch(id_, {"description": "d"}, EVERYONE)
         await rig.service.patch(id_, {"protocolsettings": {"secret": SECRET}}, EVERYONE)
@@ -541,16 +479,16 @@ async def test_rotations_that_cannot_be(document: Any, pointer: str) -> None:
 async def test_public_keys_of_those_that_hold() -> None:
     async with served() as rig:
         await rig.made()
-        assert rig.service.keys() == []
+        assert rig.service.public_keys() == []
         key = await asymmetric(rig)
-        assert [one["crv"] for one in rig.service.keys()] == ["Ed25519"]
+        assert [one["crv"] for one in rig.service.public_keys()] == ["Ed25519"]
         told = await rig.service.rotate(key, {"grace": "1h"}, EVERYONE)
         assert told.secret.startswith("whsk_")
-        assert len(rig.service.keys()) == 2
+        assert len(rig.service.public_keys()) == 2
         rig.time.wall += 3600
-        assert len(rig.service.keys()) == 1
+        assert len(rig.service.public_keys()) == 1
         await rig.service.delete(key, EVERYONE)
-        assert rig.service.keys() == []
+        assert rig.service.public_keys() == []
 
 
 async def asymmetric(rig: Served) -> str:

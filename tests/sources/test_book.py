@@ -91,10 +91,12 @@ async def test_what_cannot_be_opened_says_so_and_takes_nothing(
 ) -> None:
     await sources.create(sources.read(document("a")))
     await registry.put("source", "b", b'{"kind":"websub"}')
+    await registry.put("source", "c", b"nonsense")
     again = await loaded(registry, bytes(32))
     assert "key" in again.get("a").problem
     assert "websub" in again.get("b").problem
-    assert len(caplog.records) == 2
+    assert "damaged" in again.get("c").problem
+    assert len(caplog.records) == 3
     with pytest.raises(Unavailable) as refused:
         again.ready("a", "webhook")
     assert refused.value.retry_after

@@ -37,10 +37,10 @@ class Impatient:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await receive()
-            await self.gateway.streams.start()
+            await self.gateway.start()
             await send({"type": "lifespan.startup.complete"})
             await receive()
-            await self.gateway.streams.stop()
+            await self.gateway.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
         gone = {"type": "http.disconnect"}

@@ -15,7 +15,8 @@ import pytest
 from hubbub.core.errors import Unavailable
 from hubbub.sources import PublishOptions
 from hubbub.web.options import WebOptions
-from webhooks.rig import SECRET, Hooked, github, hooked, written
+from sources.webhook.senders import NOW, SENDERS, pairs
+from webhooks.rig import SECRET, Fetched, Hooked, github, hooked, written
 
 pytestmark = pytest.mark.anyio
 
@@ -93,7 +94,9 @@ async def test_bounds(hub: Hooked) -> None:
     for size, status in ((1000, 200), (1001, 413)):
         body = b'"%b"' % (b"x" * (size - 2))
         assert (await post(hub, body, github(body, id=str(size)))).status == status
-        assert (await post(hub, [body[:500], body[500:]], github(body, id="parts"))).status == status
+        assert (
+            await post(hub, [body[:500], body[500:]], github(body, id="parts"))
+        ).status == status
     assert len(await hub.records()) == 2
 
 
@@ -203,3 +206,37 @@ async def test_a_url_that_is_no_text_is_malformed(hub: Hooked) -> None:
 async def test_problems_are_json(hub: Hooked) -> None:
     reply = await post(hub, b"{}", {}, "/hooks/other")
     assert json.loads(reply.body)["status"] == 404
+
+
+HOSTILE = [
+    b"",
+    b"null",
+    b"[]",
+    b'{"event":"endpoint.url_validation","payload":{"plainToken":"a"}}',
+    b'{"type":1}',
+    b'{"Type":"SubscriptionConfirmation","SubscribeURL":"http://127.0.0.1/"}',
+    b'{"type":"url_verification","challenge":"a"}',
+    b"\xff" * 10,
+    b"[" * 5000,
+    b"a=%ff&payload=%7B",
+    b"&" * 2000,
+]
+
+
+@pytest.mark.parametrize("provider", sorted(SENDERS))
+async def test_strangers_get_a_clear_refusal(provider: str) -> None:
+    """Whatever they send, it is a 4xx, nothing is fetched, and nothing is in the log."""
+    fetch = Fetched()
+    async with hooked(fetch) as hub:
+        (_, ours), _ = pairs(provider)
+        options = {"secrets": [ours], "verify_token": "t"}
+        await hub.add(provider=provider, options=options)
+        names = [name for name, _ in SENDERS[provider](b"{}", pairs(provider)[0][0], NOW).headers]
+        for body in HOSTILE:
+            for kind in ("application/json", "application/x-www-form-urlencoded", "\xe9"):
+                for text in ("", "v0=00", "t=1,v1=00", "Basic \xff", "1" * 5000, "é, \x00"):
+                    headers = [(name, text) for name in names] + [("content-type", kind)]
+                    reply = await post(hub, body, headers)
+                    assert reply.status in (400, 401, 413), (body, headers, reply)
+        assert await hub.records() == []
+        assert fetch.urls == []

@@ -7,11 +7,15 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import jsonschema_rs
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from hubbub.core.grants import Grants
+from hubbub.web import openapi
 from hubbub.web.auth.options import ApiKey, AuthOptions
 from hubbub.web.options import WebOptions
+from hubbub.web.routes_sources import source_resources
 from web_clients.keys import KEY
 from webhooks.rig import SECRET, Hooked, github, hooked
 
@@ -60,7 +64,9 @@ async def test_from_creation_to_deletion(hub: Hooked) -> None:
 
 
 async def test_what_was_shown_can_be_put_back(hub: Hooked) -> None:
-    await hub.client.post("/sources", document(options={"provider": "github", "secrets": ["a", "b"]}))
+    await hub.client.post(
+        "/sources", document(options={"provider": "github", "secrets": ["a", "b"]})
+    )
     shown = (await hub.client.get("/sources/shop")).json()
     shown["topic"] = "elsewhere/{type}"
     replaced = await put(hub, "shop", shown)
@@ -79,7 +85,9 @@ async def test_put_replaces_secrets_and_makes_what_is_not_there(hub: Hooked) -> 
     headers = github(b"{}", secret="new")
     assert (await hub.client("POST", "/hooks/shop", b"{}", headers)).status == 200
     assert (await put(hub, "shop", document("other"))).status == 400
-    assert (await put(hub, "other", {"kind": "webhook", "options": {"provider": "x"}})).status == 400
+    assert (
+        await put(hub, "other", {"kind": "webhook", "options": {"provider": "x"}})
+    ).status == 400
 
 
 @pytest.mark.parametrize(
@@ -209,4 +217,23 @@ async def test_the_sources_of_others_are_out_of_reach() -> None:
 async def test_manage_true_is_everything() -> None:
     async with hooked(auth=holding(manage=True)) as hub:
         said = document(topic="{id}/{type}")
-        assert (await hub.client.post("/sources", said, authorization=f"Bearer {KEY}")).status == 201
+        assert (
+            await hub.client.post("/sources", said, authorization=f"Bearer {KEY}")
+        ).status == 201
+
+
+# The API's document
+
+
+async def test_it_is_described_as_it_is(hub: Hooked) -> None:
+    table = source_resources(hub.gateway)
+    described = json.loads(openapi.document(table, "1"))
+    OpenAPIV31SpecValidator(described).validate()
+    await hub.client.post("/sources", document())
+    for path, status in (("/sources", 200), ("/sources/shop", 200), ("/hooks/shop", 405)):
+        reply = await hub.client.get(path)
+        assert reply.status == status
+        told = described["paths"][path.replace("shop", "{name}")]["get"]["responses"][str(status)]
+        schema = told["content"][reply["content-type"]]["schema"]
+        whole = {**schema, "components": described["components"]}
+        jsonschema_rs.validator_for(whole).validate(reply.json())

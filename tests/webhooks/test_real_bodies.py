@@ -1,25 +1,30 @@
 """Real webhooks of GitHub and Shopify, signed and posted by Node.js to a real gateway.
 
-Received, verified, kept byte for byte, once each, in a log on disk. Where the bodies come from:
+Received, verified, kept byte for byte, once each, in a log on disk, and delivered onward: signed as
+Standard Webhooks, which the library of that name verifies. Where the bodies come from:
 tests/node/webhooks.mjs.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from standardwebhooks import Webhook
 
-from client.real import RealGateway, settings
+from channels.receiver import receiving
+from client.real import RealGateway, real_gateway, settings
+from hubbub.core.event import payload
 from hubbub.core.selection import EVERYTHING
 from hubbub.core.start import EARLIEST
-from web_clients.programs import node_program, program
-
-from .serving import serving_sources
+from hubbub.net import EgressOptions
+from web_clients.programs import PATIENCE, node_program, program
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -45,10 +50,7 @@ async def sent(provider: str, url: str, secret: str) -> list[dict[str, Any]]:
 
 
 async def records(gateway: RealGateway) -> list[Any]:
-    found: list[Any] = []
-    start: Any = EARLIEST
-    page, _ = await gateway.hub.history.page(EVERYTHING, start, limit=10_000)
-    found += page
+    found, _ = await gateway.hub.history.page(EVERYTHING, EARLIEST, limit=10_000)
     return found
 
 
@@ -57,7 +59,7 @@ async def test_every_real_body_is_kept_byte_for_byte(
     provider: str, count: int, tmp_path: Path
 ) -> None:
     wanted = settings(f"sqlite://{tmp_path}/hubbub.db")
-    async with serving_sources(wanted) as gateway:
+    async with real_gateway(wanted) as gateway:
         url = await made(gateway, provider)
         forged = await sent(provider, url, "not the secret")
         assert {one["status"] for one in forged} == {401}
@@ -76,11 +78,49 @@ async def test_every_real_body_is_kept_byte_for_byte(
 
 async def test_sources_survive_a_restart(tmp_path: Path) -> None:
     wanted = settings(f"sqlite://{tmp_path}/hubbub.db")
-    async with serving_sources(wanted) as gateway:
+    async with real_gateway(wanted) as gateway:
         await made(gateway, "github")
     assert SECRET.encode() not in b"".join(
         path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
     )
-    async with serving_sources(wanted) as gateway:
+    async with real_gateway(wanted) as gateway:
         posted = await sent("github", f"{gateway.url}/hooks/github", SECRET)
         assert {one["status"] for one in posted} == {200}
+
+
+@pytest.mark.parametrize("provider", ["github", "shopify"])
+async def test_every_real_body_is_delivered_onward_byte_for_byte(provider: str) -> None:
+    wanted = settings(egress=EgressOptions(allow=("127.0.0.0/8",)))
+    async with real_gateway(wanted) as gateway, receiving() as receiver:
+        url = await made(gateway, provider)
+        data = await subscribed(gateway, receiver.url + "/data", content="data")
+        events = await subscribed(gateway, receiver.url + "/events")
+        posted = {one["id"]: one for one in await sent(provider, url, SECRET)}
+        async with asyncio.timeout(PATIENCE):
+            while len(receiver.got) < 2 * len(posted):
+                await asyncio.sleep(0.01)
+    hashes: list[str] = []
+    for request in receiver.got:
+        if request.path == "/data":
+            Webhook(data).verify(request.body, dict(request.headers))
+            hashes.append(hashlib.sha256(request.body).hexdigest())
+        else:
+            event = Webhook(events).verify(request.body, dict(request.headers))
+            one = posted.pop(event["id"])
+            assert (event["type"], event["hubbubsource"]) == (one["type"], provider)
+            hashes.append(one["hash"])
+            inside = payload(request.body.rpartition(b',"position":')[0] + b"}", stored=False)
+            assert hashlib.sha256(inside.content or b"").hexdigest() == one["hash"]
+    assert posted == {}
+    assert all(count % 2 == 0 for count in Counter(hashes).values())
+
+
+async def subscribed(gateway: RealGateway, sink: str, **how: str) -> str:
+    """Subscribe a sink to everything; return its secret."""
+    document = {"protocol": "HTTP", "sink": sink, "protocolsettings": how}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{gateway.url}/subscriptions", json=document) as reply,
+    ):
+        assert reply.status == 201, await reply.text()
+        return (await reply.json())["protocolsettings"]["secret"]

@@ -10,9 +10,12 @@ import typer
 from hubbub.cli.bench import bench
 from hubbub.cli.config import config
 from hubbub.cli.doctor import doctor
+from hubbub.cli.forward import forward
 from hubbub.cli.listen import listen
 from hubbub.cli.publish import publish
 from hubbub.cli.serve import serve
+from hubbub.cli.sources import sources
+from hubbub.cli.subscribe import attempts, replay, subscribe, subscriptions
 from hubbub.cli.token import token
 
 app = typer.Typer(
@@ -24,7 +27,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (serve, publish, listen, token, doctor, config, bench):
+for command in (
+    serve,
+    publish,
+    listen,
+    forward,
+    subscribe,
+    subscriptions,
+    attempts,
+    replay,
+    sources,
+    token,
+    doctor,
+    config,
+    bench,
+):
     app.command()(command)
 
 

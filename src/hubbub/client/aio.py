@@ -32,6 +32,7 @@ from hubbub.client.history import History, Order
 from hubbub.client.items import OnGap, Wanted
 from hubbub.client.listener import Listener
 from hubbub.client.outgoing import CloudEvent
+from hubbub.client.resources import AsyncSources, AsyncSubscriptions
 from hubbub.core.attributes import Value
 from hubbub.core.clock import Clock, SystemClock
 from hubbub.core.errors import Misconfigured
@@ -102,6 +103,11 @@ class AsyncClient:
         self._listeners: WeakSet[Listener] = WeakSet()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: set[asyncio.Task[None]] = set()
+
+        self.subscriptions = AsyncSubscriptions(lambda: self._caller)
+        """Durable deliveries."""
+        self.sources = AsyncSources(lambda: self._caller)
+        """Where events come from."""
 
     def __repr__(self) -> str:
         return f"AsyncClient({str(self._address)!r}, transport={self._transport!r})"

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack, suppress
 from functools import partial, wraps
 from itertools import islice
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -24,6 +24,7 @@ from hubbub.client.backoff import Backoff
 from hubbub.client.event import Event
 from hubbub.client.items import Items
 from hubbub.client.outgoing import CloudEvent
+from hubbub.client.resources import AsyncSources, AsyncSubscriptions
 from hubbub.core.clock import Clock
 from hubbub.core.errors import Misconfigured
 from hubbub.core.event import Published
@@ -76,6 +77,58 @@ def _iterate(
         return self._iterate(method(self._client, *args, **kwargs))
 
     return twin
+
+
+A = TypeVar("A")
+
+
+class _Twin(Generic[A]):
+    """The blocking twin of a part of the API."""
+
+    def __init__(self, client: Client, resource: A) -> None:
+        self._client = client
+        self._resource = resource
+
+
+def _part(
+    method: Callable[Concatenate[A, P], Awaitable[R]],
+) -> Callable[Concatenate[_Twin[A], P], R]:
+    """Make the blocking twin of a coroutine method of a part."""
+
+    @wraps(method)
+    def twin(self: _Twin[A], *args: P.args, **kwargs: P.kwargs) -> R:
+        return self._client._run(partial(method, self._resource, *args, **kwargs))  # noqa: SLF001
+
+    return twin
+
+
+class Subscriptions(_Twin[AsyncSubscriptions]):
+    """Durable deliveries: `client.subscriptions`; see `AsyncSubscriptions`."""
+
+    create = _part(AsyncSubscriptions.create)
+    list = _part(AsyncSubscriptions.list)
+    get = _part(AsyncSubscriptions.get)
+    update = _part(AsyncSubscriptions.update)
+    delete = _part(AsyncSubscriptions.delete)
+    pause = _part(AsyncSubscriptions.pause)
+    resume = _part(AsyncSubscriptions.resume)
+    test = _part(AsyncSubscriptions.test)
+    replay = _part(AsyncSubscriptions.replay)
+    attempts = _part(AsyncSubscriptions.attempts)
+    retry = _part(AsyncSubscriptions.retry)
+    dead_letters = _part(AsyncSubscriptions.dead_letters)
+    retry_dead_letters = _part(AsyncSubscriptions.retry_dead_letters)
+    secret = _part(AsyncSubscriptions.secret)
+    rotate_secret = _part(AsyncSubscriptions.rotate_secret)
+
+
+class Sources(_Twin[AsyncSources]):
+    """Where events come from: `client.sources`; see `AsyncSources`."""
+
+    create = _part(AsyncSources.create)
+    list = _part(AsyncSources.list)
+    get = _part(AsyncSources.get)
+    delete = _part(AsyncSources.delete)
 
 
 class Events:
@@ -148,6 +201,10 @@ class Client:
         )
         self._stack = ExitStack()
         self._loop: Loop | None = None
+        self.subscriptions = Subscriptions(self, self._client.subscriptions)
+        """Durable deliveries."""
+        self.sources = Sources(self, self._client.sources)
+        """Where events come from."""
 
     def __repr__(self) -> str:
         return repr(self._client).removeprefix("Async")

@@ -32,6 +32,7 @@ secret, because it is shown to whoever asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 PROBLEMS = "https://hubbub.dev/problems/"
@@ -46,6 +47,8 @@ class HubbubError(Exception):
     status: ClassVar[int] = 500
     close_code: ClassVar[int] = 1011
     exit_code: ClassVar[int] = 1
+    errors: Sequence[HubbubError] = ()
+    """Where several things are wrong at once: each of them."""
 
     def __init__(
         self,

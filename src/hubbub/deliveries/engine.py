@@ -233,6 +233,7 @@ class Engine:
                     f"there are {self._options.max_subscriptions} subscriptions, the most that"
                     " deliveries.max_subscriptions allows"
                 )
+            self._target(subscription)  # before anything is kept: it may be refused
             after, _ = await begin(self._log, start or LATEST, selection)
             await self._save(subscription)
             lane = self._lane(subscription, self._cursor(after), 0)
@@ -241,10 +242,14 @@ class Engine:
             lane.start()
             return
         target = self._target(subscription)
-        if start is not None:
-            after, _ = await begin(self._log, start, selection)
-            self._move(lane, after)
+        after = None if start is None else (await begin(self._log, start, selection)).after
         await self._save(subscription)
+        if after is not None:
+            self._move(lane, after)
+        now = lane.subscription  # its state may have changed meanwhile
+        subscription = msgspec.structs.replace(
+            subscription, state=now.state, reason=now.reason, changed=now.changed
+        )
         self.dispatcher.remove(lane.intake, lane.intake.selection)
         self.dispatcher.add(lane.intake, selection)
         lane.equip(selection, self._policy(subscription), target)

@@ -75,7 +75,6 @@ _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)", re.ASCII)
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}", re.ASCII)
 _VALUE = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?", re.ASCII)
-_Texts = Annotated[list[str], Meta(max_length=MAX_HEADERS * 2)]
 Value = TypeVar("Value")
 
 

@@ -339,7 +339,7 @@ class Subscriptions:
             await self._put(self._vault.with_secrets(subscription, secrets), None)
             return show_secrets(secrets, now)
 
-    def keys(self) -> list[dict[str, str]]:
+    def public_keys(self) -> list[dict[str, str]]:
         """Return the public keys that deliveries are signed with now, as JWKs; for everybody."""
         now = self._clock.now()
         if now >= self._keys_until:

@@ -79,7 +79,9 @@ CATALOGUE: Final = (
     Described("hubbub_attempts_in_flight", "gauge", "Attempts that are on their way now."),
     Described("hubbub_retries_waiting", "gauge", "Events that wait for another attempt."),
     Described("hubbub_dead_letters", "gauge", "Events that were given up, of all subscriptions."),
-    Described("hubbub_ledger_rows_total", "counter", "Rows written for cursors, retries, attempts."),
+    Described(
+        "hubbub_ledger_rows_total", "counter", "Rows written for cursors, retries, attempts."
+    ),
     Described("hubbub_log_head_offset", "gauge", "Offset of the newest event."),
     Described("hubbub_log_tail_offset", "gauge", "Offset of the oldest event that is kept."),
     Described("hubbub_log_bytes", "gauge", "Bytes of storage that the log takes."),

@@ -39,7 +39,12 @@ _NAMES: Final[Mapping[type[inspect.Type], str]] = {
     inspect.FloatType: "number",
     inspect.StrType: "text",
 }
-_PLURALS: Final = {"text": "texts", "whole number": "whole numbers", "number": "numbers", "table": "tables"}
+_PLURALS: Final = {
+    "text": "texts",
+    "whole number": "whole numbers",
+    "number": "numbers",
+    "table": "tables",
+}
 
 
 def reference(kind: type[msgspec.Struct]) -> str:

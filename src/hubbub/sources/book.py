@@ -258,7 +258,11 @@ class Sources:
         return msgspec.json.decode(self._unseal(sealed, _context(name)), type=dict[str, Any])
 
     def _restored(self, document: Document) -> Source:
-        name, stored = document.name, _stored.decode(document.body)
+        name = document.name
+        try:
+            stored = _stored.decode(document.body)
+        except msgspec.MsgspecError:
+            stored = _Stored(kind="damaged")  # a kind that there is not, which is then told
         source = Source(
             name=name,
             kind=stored.kind,

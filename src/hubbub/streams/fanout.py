@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hubbub.core.event import Record
+from hubbub.core.index import TopicIndex
 from hubbub.core.selection import Selection
 from hubbub.streams.encoding import Encoding
-from hubbub.core.index import TopicIndex
 
 Write = Callable[[Any], None]
 

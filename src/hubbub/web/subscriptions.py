@@ -166,7 +166,7 @@ class Subscriptions(Protocol):
         """Sign with a new secret from now on, and tell it."""
         ...
 
-    def keys(self) -> Sequence[Mapping[str, str]]:
+    def public_keys(self) -> Sequence[Mapping[str, str]]:
         """Return the public keys as JWKs."""
         ...
 
@@ -305,7 +305,7 @@ class Handlers:
 
     async def keys(self, _scope: Scope, _receive: Receive, _send: Send) -> Answer:
         """Tell everybody the public keys."""
-        body = msgspec.json.encode({"keys": self._hub.subscriptions.keys()})
+        body = msgspec.json.encode({"keys": self._hub.subscriptions.public_keys()})
         return Answer(200, JWK_SET.encode(), body, [(b"cache-control", KEYS_AGE)])
 
     def _principal(self, scope: Scope) -> Principal:

@@ -8,7 +8,6 @@ from typing import Any, Final
 import msgspec
 
 from hubbub.core.errors import Gap, HubbubError
-from hubbub.wire.cloudevents import InvalidBatch
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -45,7 +44,7 @@ def problem(error: HubbubError) -> Problem:
     lost: dict[str, Any] = {}
     if isinstance(error, Gap):
         lost = {"requested": error.requested, "resumes_at": error.resumes_at}
-    several = error.errors if isinstance(error, InvalidBatch) else (error,)
+    several = error.errors or (error,)
     return Problem(
         type=error.type,
         title=error.title,

@@ -92,7 +92,10 @@ async def test_without_a_media_type_the_bytes_are_octets(
 ) -> None:
     await hub.gateway.receiver.receive(hook(), github(b"{}", content_type=content_type))
     (record,) = await hub.records()
-    assert (record.data().content_type, record.data().content) == ("application/octet-stream", b"{}")
+    assert (record.data().content_type, record.data().content) == (
+        "application/octet-stream",
+        b"{}",
+    )
 
 
 async def test_an_empty_body_is_no_data(hub: Hooked) -> None:

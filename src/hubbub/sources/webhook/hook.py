@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from hubbub.core.attributes import check_value
-from hubbub.core.errors import HubbubError, InvalidTopic, Malformed
+from hubbub.core.errors import HubbubError, InvalidEvent, InvalidTopic, Malformed
 from hubbub.sources.documents import convert
 from hubbub.sources.webhook.options import WebhookSource
 from hubbub.sources.webhook.scheme import AnyScheme
@@ -68,7 +68,7 @@ class Webhooks:
         settings = convert(options, WebhookSource, "/options")
         try:
             scheme = settings.resolve()
-            check_value("type", scheme.name)
+            _check_name(scheme.name)
         except HubbubError as error:
             raise Malformed(
                 error.detail, pointer=f"/options{error.pointer}", position=error.position
@@ -78,3 +78,11 @@ class Webhooks:
         except (Malformed, InvalidTopic) as error:
             raise type(error)(error.detail, pointer="/topic", position=error.position) from None
         return Hook(name=name, scheme=scheme, template=template, settings=settings)
+
+
+def _check_name(name: str) -> None:
+    """Check what goes into types and `hubbubsource`. Raises `Malformed`."""
+    try:
+        check_value("type", name)
+    except InvalidEvent as error:
+        raise Malformed(error.detail, pointer="/scheme/name") from None

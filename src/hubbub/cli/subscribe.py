@@ -1,0 +1,216 @@
+"""`hubbub subscribe`, `subscriptions`, `attempts`, `replay`: durable deliveries of a server."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from hubbub.cli.options import DEFAULT_URL, Token, Url
+from hubbub.cli.outcome import printable, reported, run_async
+from hubbub.core.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from hubbub.client.resources import AsyncSubscriptions
+
+Json = Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the subscription.")]
+
+
+@reported
+def subscribe(
+    patterns: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATTERN", help="Topics such as orders/*; none means all."),
+    ] = None,
+    *,
+    to: Annotated[str, typer.Option(help="URL that events are delivered to.", metavar="SINK")],
+    since: Annotated[
+        str | None,
+        typer.Option(help="earliest, a position, a time, or an age such as 2h; default: from now."),
+    ] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--type", help="Only events of this type.")
+    ] = None,
+    filter: Annotated[  # noqa: A002
+        str | None, typer.Option(help="CloudEvents SQL, such as: type LIKE 'order.%'")
+    ] = None,
+    signing: Annotated[
+        list[str] | None, typer.Option(help="Sign as standard, github, stripe, ...")
+    ] = None,
+    content: Annotated[
+        str | None, typer.Option(help="Body: structured, binary or data.", metavar="FORM")
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option(help="unordered, key or strict.", metavar="ORDER")
+    ] = None,
+    json: Json = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Deliver events to a URL from now on, as signed webhooks; prints the id and the secret."""
+    settings = {"signing": signing, "content": content}
+    members: dict[str, Any] = {
+        "since": since,
+        "types": kinds,
+        "filters": [{"sql": filter}] if filter else None,
+        "protocolsettings": {name: one for name, one in settings.items() if one},
+        "config": {"order": order} if order else None,
+    }
+    given = {name: one for name, one in members.items() if one}
+    made = _run(url, token, lambda them: them.create(to, *(patterns or ()), **given))
+    if json:
+        _print_json(made)
+    else:
+        print(f"id      {made['id']}")
+        print(f"secret  {made['protocolsettings']['secret']}")
+
+
+@reported
+def subscriptions(
+    id: Annotated[  # noqa: A002
+        str | None, typer.Argument(metavar="[ID]", help="One of them; none lists all.")
+    ] = None,
+    *,
+    pause: Annotated[bool, typer.Option("--pause", help="Deliver nothing for now.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Deliver again.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Send a test event.")] = False,
+    secret: Annotated[bool, typer.Option("--secret", help="Print the signing secret.")] = False,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new signing secret.")] = False,
+    retry_dead: Annotated[
+        bool, typer.Option("--retry-dead", help="Try all dead letters again.")
+    ] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete it.")] = False,
+    json: Json = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> int | None:
+    """List subscriptions, look at one, or do something to it."""
+    wanted = [
+        name
+        for name, is_wanted in (
+            ("pause", pause),
+            ("resume", resume),
+            ("test", test),
+            ("secret", secret),
+            ("rotate_secret", rotate),
+            ("retry_dead_letters", retry_dead),
+            ("delete", delete),
+        )
+        if is_wanted
+    ]
+    if len(wanted) > 1 or (wanted and id is None):
+        raise Misconfigured("say the id of one subscription and one thing to do to it")
+    if id is None:
+        _print_all(_run(url, token, lambda them: them.list()), json=json)
+        return None
+    action = wanted[0] if wanted else "get"
+    answer = _run(url, token, lambda them: getattr(them, action)(id))
+    return _print_answer(action, answer, json=json)
+
+
+@reported
+def attempts(
+    id: Id,  # noqa: A002
+    *,
+    outcome: Annotated[
+        str | None, typer.Option(help="delivered, failed or gone.", metavar="OUTCOME")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="A time, or an age such as 2h.")] = None,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 20,
+    json: Json = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Show the newest attempts to deliver to a subscription."""
+    found = _run(
+        url, token, lambda them: them.attempts(id, outcome=outcome, since=since, limit=limit)
+    )
+    if json:
+        _print_json(found)
+        return
+    for one in found:
+        status = _status(one) or one.get("cause", "")
+        milliseconds = one["timings"]["total"]
+        print(
+            printable(
+                f"{_time(one['at'])} {one['outcome']:9} {status!s:8} {milliseconds:7.1f} ms"
+                f"  #{one['number']} {one['id']} {one.get('detail', '')}".rstrip()
+            )
+        )
+
+
+@reported
+def replay(
+    id: Id,  # noqa: A002
+    *,
+    since: Annotated[str, typer.Option(help="earliest, a position, a time, or an age: 2h.")],
+    until: Annotated[str | None, typer.Option(help="The same; default: up to now.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what failed.")] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Deliver a part of the log to a subscription again."""
+    answer = _run(url, token, lambda them: them.replay(id, since, until=until, only_failed=failed))
+    print(f"{answer['events']} events are looked at again")
+
+
+def _run(url: str, token: str | None, call: Callable[[AsyncSubscriptions], Awaitable[Any]]) -> Any:
+    async def main() -> Any:
+        from hubbub.client import AsyncClient  # noqa: PLC0415 - takes a while
+
+        async with AsyncClient(url, token=token) as client:
+            return await call(client.subscriptions)
+
+    return run_async(main())
+
+
+def _print_answer(action: str, answer: Any, *, json: bool) -> int | None:
+    if json:
+        _print_json(answer)
+    elif action in ("get", "pause", "resume"):
+        _print_one(answer)
+    elif action in ("secret", "rotate_secret"):
+        print(answer["secret"])
+    elif action == "retry_dead_letters":
+        print(f"{answer['events']} events are tried again")
+    elif action == "test":
+        print(printable(f"{answer['outcome']} {answer.get('detail') or _status(answer)}".rstrip()))
+        return 0 if answer["outcome"] == "delivered" else 1
+    else:
+        print("deleted")
+    return None
+
+
+def _print_all(found: list[dict[str, Any]], *, json: bool) -> None:
+    if json:
+        _print_json(found)
+    for one in [] if json else found:
+        topics = ",".join(one["topics"])
+        lag = f"lag {one['lag']['events']}" if "lag" in one else ""
+        print(printable(f"{one['id']} {one['status']:8} {lag:10} {topics} -> {one['sink']}"))
+
+
+def _print_one(one: dict[str, Any]) -> None:
+    for name, value in one.items():
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        print(printable(f"{name:17} {text}"))
+
+
+def _print_json(answer: Any) -> None:
+    print(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
+
+
+def _status(attempt: dict[str, Any]) -> str:
+    """Return the status that an attempt was answered with, if it was."""
+    response: dict[str, Any] | None = attempt.get("response")
+    return str(response["status"]) if response and response.get("status") else ""
+
+
+def _time(text: str) -> str:
+    """Show a time of the server as it is here, to the second."""
+    moment = datetime.fromisoformat(text).astimezone(UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}"

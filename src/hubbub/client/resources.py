@@ -1,0 +1,188 @@
+"""Subscriptions and sources of a server: its management API as methods, JSON in and out.
+
+Documents are dictionaries with the members that the HTTP API describes; durations may be texts such
+as `5m`. Every method raises `Refused`, `Unreachable` or `Unexpected`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from hubbub.client.caller import Caller, Repeatable, Request
+from hubbub.client.errors import ClientError, Unexpected, Unreachable
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+
+Document = dict[str, Any]
+
+
+def _if_not_sent(error: ClientError) -> bool:
+    """Repeat what makes or does something only if it surely did not arrive."""
+    return isinstance(error, Unreachable) and error.temporary and not error.sent
+
+
+class _Resource:
+    """A part of the API below one path."""
+
+    path = ""
+
+    def __init__(self, caller: Callable[[], Caller]) -> None:
+        self._caller = caller
+
+    async def _ask(
+        self,
+        method: str,
+        *parts: str,
+        document: object = None,
+        query: Iterable[tuple[str, str]] = (),
+        kind: str = JSON,
+    ) -> Any:
+        body, _ = await self._page(method, *parts, document=document, query=query, kind=kind)
+        return body
+
+    async def _page(
+        self,
+        method: str,
+        *parts: str,
+        document: object = None,
+        query: Iterable[tuple[str, str]] = (),
+        kind: str = JSON,
+    ) -> tuple[Any, str | None]:
+        path = "/".join([self.path, *(quote(part, safe="") for part in parts)])
+        body = None if document is None else msgspec.json.encode(document)
+        headers = {} if body is None else {"Content-Type": kind}
+        repeatable: Repeatable = _if_not_sent if method == "POST" else _if_temporary
+        request = Request(method, path, tuple(query), headers, body, repeatable)
+        answer = await self._caller().ask(request)
+        try:
+            return (msgspec.json.decode(answer.body) if answer.body else None), answer.next_query
+        except msgspec.MsgspecError as error:
+            raise Unexpected(f"the answer is not hubbub's: {error}") from None
+
+
+def _if_temporary(error: ClientError) -> bool:
+    return error.temporary
+
+
+class AsyncSubscriptions(_Resource):
+    """Durable deliveries: `client.subscriptions`."""
+
+    path = "/subscriptions"
+
+    async def create(self, sink: str, *topics: str, **members: Any) -> Document:
+        """Deliver events of topics to a URL; returned with its secret, as `protocolsettings.secret`."""
+        document = {"sink": sink, **({"topics": topics} if topics else {}), **members}
+        return await self._ask("POST", document=document)
+
+    async def list(self) -> list[Document]:
+        """Return all subscriptions that the caller may manage."""
+        found: list[Document] = []
+        after = ""
+        while page := await self._ask("GET", query=(("after", after),) if after else ()):
+            found += page
+            after = page[-1]["id"]
+        return found
+
+    async def get(self, id: str) -> Document:  # noqa: A002
+        """Return one: its document, state, lag."""
+        return await self._ask("GET", id)
+
+    async def update(self, id: str, **members: Any) -> Document:  # noqa: A002
+        """Change some members; None removes one (JSON Merge Patch, RFC 7396)."""
+        return await self._ask("PATCH", id, document=members, kind=MERGE_PATCH)
+
+    async def delete(self, id: str) -> None:  # noqa: A002
+        """Delete one, with its cursor and its dead letters."""
+        await self._ask("DELETE", id)
+
+    async def pause(self, id: str) -> Document:  # noqa: A002
+        """Deliver nothing until it is resumed."""
+        return await self._ask("POST", id, "pause")
+
+    async def resume(self, id: str) -> Document:  # noqa: A002
+        """Deliver again, from where it was."""
+        return await self._ask("POST", id, "resume")
+
+    async def test(self, id: str) -> Document:  # noqa: A002
+        """Send a test event now and return the attempt."""
+        return await self._ask("POST", id, "test")
+
+    async def replay(
+        self,
+        id: str,  # noqa: A002
+        since: str,
+        *,
+        until: str | None = None,
+        only_failed: bool = False,
+    ) -> Document:
+        """Deliver a part of the log again, or of it only what failed."""
+        document = {"since": since}
+        if until is not None:
+            document["until"] = until
+        if only_failed:
+            document["only"] = "failed"
+        return await self._ask("POST", id, "replay", document=document)
+
+    async def attempts(
+        self,
+        id: str,  # noqa: A002
+        *,
+        outcome: str | None = None,
+        since: str | None = None,
+        limit: int = 100,
+    ) -> list[Document]:
+        """Return the newest attempts, up to `limit`."""
+        query = [("limit", str(limit))]
+        query += [(k, v) for k, v in (("outcome", outcome), ("since", since)) if v is not None]
+        return await self._ask("GET", id, "attempts", query=query)
+
+    async def retry(self, id: str, attempt: str) -> Document:  # noqa: A002
+        """Deliver the events of an attempt once more."""
+        return await self._ask("POST", id, "attempts", attempt, "retry")
+
+    async def dead_letters(self, id: str) -> list[Document]:  # noqa: A002
+        """Return the first dead letters."""
+        return await self._ask("GET", id, "dead")
+
+    async def retry_dead_letters(self, id: str) -> Document:  # noqa: A002
+        """Try all dead letters again."""
+        return await self._ask("POST", id, "dead", "retry")
+
+    async def secret(self, id: str) -> Document:  # noqa: A002
+        """Return the signing secret, and those that sign along with it for a while."""
+        return await self._ask("GET", id, "secret")
+
+    async def rotate_secret(self, id: str, *, grace: str | None = None) -> Document:  # noqa: A002
+        """Make a new signing secret; the old one signs along for `grace`."""
+        document: Mapping[str, str] = {} if grace is None else {"grace": grace}
+        return await self._ask("POST", id, "secret", "rotate", document=document)
+
+
+class AsyncSources(_Resource):
+    """Where events come from: `client.sources`."""
+
+    path = "/sources"
+
+    async def create(
+        self, name: str, *, kind: str = "webhook", topic: str = "", **options: Any
+    ) -> Document:
+        """Take webhooks of a provider: `options` are those of the kind, such as `provider`."""
+        document = {"name": name, "kind": kind, "topic": topic, "options": options}
+        return await self._ask("POST", document=document)
+
+    async def list(self) -> list[Document]:
+        """Return all sources that the caller may manage."""
+        return (await self._ask("GET"))["sources"]
+
+    async def get(self, name: str) -> Document:
+        """Return one."""
+        return await self._ask("GET", name)
+
+    async def delete(self, name: str) -> None:
+        """Delete one: nothing more is taken at its address."""
+        await self._ask("DELETE", name)
