@@ -24,14 +24,12 @@ from hubbub.core.start import LATEST, Start
 from hubbub.core.subscription import Attempt, Cursor, Policy, State, Subscription
 from hubbub.deliveries.again import Again
 from hubbub.deliveries.dispatcher import Dispatcher
+from hubbub.deliveries.keeper import Keeper, Publish
 from hubbub.deliveries.lane import Lane
 from hubbub.deliveries.options import DeliveryOptions
 from hubbub.deliveries.pace import Turns
 from hubbub.deliveries.recorder import Recorder
 from hubbub.deliveries.shared import Shared
-
-KIND = "subscription"
-"""Of the registry's documents."""
 
 CHECKPOINT = 600.0
 """Seconds between two writes of all cursors that moved without a delivery: what a restart after a
@@ -39,9 +37,6 @@ crash looks at again of topics that nobody delivers."""
 
 TRIM = 300.0
 """Seconds between two looks for attempts that are too old."""
-
-RETRY_SAVE = 1.0
-"""Seconds until a state that could not be saved is saved again."""
 
 _log = logging.getLogger("hubbub.deliveries")
 
@@ -73,10 +68,6 @@ class Secrets(Protocol):
         ...
 
 
-Publish = Callable[[str, str, object], Coroutine[Any, Any, object]]
-"""Publishes (topic, type, data)."""
-
-
 class Engine:
     """All subscriptions of a gateway, running."""
 
@@ -104,15 +95,13 @@ class Engine:
         self._secrets = secrets
         self._select = select
         self._policy = policy
-        self._publish = publish
         self._log = log
-        self._registry = registry
         self._ledger = ledger
         self._options = options
         self._tasks: set[asyncio.Task[None]] = set()
         self._unlisten: Callable[[], None] | None = None
         self._is_stopping = False
-        self._saving: dict[str, asyncio.Lock] = {}
+        self._keeper = Keeper(registry, publish, self._spawn)
         self._rotating: set[str] = set()
         """Subscriptions with a secret that holds only for a while."""
         self.dispatcher = Dispatcher(log.head)
@@ -139,8 +128,7 @@ class Engine:
         cursors, dead = await self._ledger.cursors(), await self._ledger.dead_letters()
         self._unlisten = self._log.listen(self.dispatcher.committed)
         self.dispatcher.offset = self._log.head
-        for document in await self._registry.all(KIND):
-            subscription = msgspec.json.decode(document.body, type=Subscription)
+        for subscription in await self._keeper.all():
             try:
                 await self._take_up(
                     subscription, cursors.get(subscription.id), dead.get(subscription.id, 0)
@@ -235,7 +223,7 @@ class Engine:
                 )
             self._target(subscription)  # before anything is kept: it may be refused
             after, _ = await begin(self._log, start or LATEST, selection)
-            await self._save(subscription)
+            await self._keeper.save(subscription)
             lane = self._lane(subscription, self._cursor(after), 0)
             self._recorder.moved(lane)
             await self._recorder.flush()
@@ -243,7 +231,7 @@ class Engine:
             return
         target = self._target(subscription)
         after = None if start is None else (await begin(self._log, start, selection)).after
-        await self._save(subscription)
+        await self._keeper.save(subscription)
         if after is not None:
             self._move(lane, after)
         now = lane.subscription  # its state may have changed meanwhile
@@ -267,19 +255,18 @@ class Engine:
         """Delete a subscription and what is known of its deliveries."""
         lane = self._lanes.pop(id, None)
         self.subscriptions.pop(id, None)
-        self._saving.pop(id, None)
         if lane is not None:
             lane.close()
             self.dispatcher.remove(lane.intake, lane.intake.selection)
         await self._recorder.flush()
         self._recorder.forget(id)
-        await self._registry.delete(KIND, id)
+        await self._keeper.delete(id)
         await self._ledger.forget(id)
 
     async def change(self, id: str, state: State, reason: str) -> Subscription:  # noqa: A002
         """Pause, resume, disable; durable when it returns."""
         subscription = self._in_state(self._running(id).subscription, state, reason)
-        await self._save(subscription)
+        await self._keeper.save(subscription)
         return subscription
 
     async def replay(
@@ -346,7 +333,7 @@ class Engine:
             return
         self._in_state(subscription, state, reason)
         if not self._is_stopping:
-            self._spawn(self._keep_saving(subscription.id), "saving")
+            self._keeper.save_soon(lambda: self.subscriptions.get(subscription.id))
 
     def _in_state(self, subscription: Subscription, state: State, reason: str) -> Subscription:
         lane = self._lanes[subscription.id]
@@ -358,35 +345,11 @@ class Engine:
         self._announce(changed, state, reason)
         return changed
 
-    async def _keep_saving(self, id: str) -> None:  # noqa: A002
-        while (subscription := self.subscriptions.get(id)) is not None:
-            try:
-                await self._save(subscription)
-            except Unavailable:
-                await asyncio.sleep(RETRY_SAVE)
-            else:
-                return
-
-    async def _save(self, subscription: Subscription) -> None:
-        """Write the newest version of a subscription, one write at a time."""
-        lock = self._saving.setdefault(subscription.id, asyncio.Lock())
-        async with lock:
-            await self._registry.put(KIND, subscription.id, msgspec.json.encode(subscription))
-
     def _announce(
         self, subscription: Subscription, what: str, reason: str, position: str = ""
     ) -> None:
         if not self._is_stopping:
-            data = {"subscription": subscription.id, "state": subscription.state, "reason": reason}
-            if position:
-                data["position"] = position
-            self._spawn(self._publish_news(subscription.id, what, data), "news")
-
-    async def _publish_news(self, id: str, what: str, data: Mapping[str, str]) -> None:  # noqa: A002
-        try:
-            await self._publish(f"hubbub/subscriptions/{id}", f"hubbub.subscription.{what}", data)
-        except HubbubError as error:
-            _log.warning("news of subscription %s could not be published: %s", id, error.detail)
+            self._keeper.announce(subscription, what, reason, position)
 
     # Chores.
 

@@ -1,0 +1,82 @@
+"""Subscriptions made durable, and their news: every change of state is an event as well."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import msgspec
+
+from hubbub.core.contracts import Registry
+from hubbub.core.errors import HubbubError, Unavailable
+from hubbub.core.subscription import Subscription
+
+KIND = "subscription"
+"""Of the registry's documents."""
+
+RETRY_SAVE = 1.0
+"""Seconds until a state that could not be saved is saved again."""
+
+Publish = Callable[[str, str, object], Coroutine[Any, Any, object]]
+"""Publishes (topic, type, data)."""
+
+Spawn = Callable[[Coroutine[Any, Any, None], str], object]
+"""Runs work in the background, under a name."""
+
+_log = logging.getLogger("hubbub.deliveries")
+
+
+class Keeper:
+    """Writes subscriptions into the registry and their news into the log."""
+
+    def __init__(self, registry: Registry, publish: Publish, spawn: Spawn) -> None:
+        self._registry = registry
+        self._publish = publish
+        self._spawn = spawn
+        self._saving: dict[str, asyncio.Lock] = {}
+
+    async def all(self) -> list[Subscription]:
+        """Read all subscriptions. Raises `Unavailable`."""
+        documents = await self._registry.all(KIND)
+        return [msgspec.json.decode(one.body, type=Subscription) for one in documents]
+
+    async def save(self, subscription: Subscription) -> None:
+        """Write a subscription; one write of it at a time. Raises `Unavailable`."""
+        lock = self._saving.setdefault(subscription.id, asyncio.Lock())
+        async with lock:
+            await self._registry.put(KIND, subscription.id, msgspec.json.encode(subscription))
+
+    def save_soon(self, current: Callable[[], Subscription | None]) -> None:
+        """Write what a subscription is by then, until that works or it is gone."""
+        self._spawn(self._keep_saving(current), "saving")
+
+    async def _keep_saving(self, current: Callable[[], Subscription | None]) -> None:
+        while (subscription := current()) is not None:
+            try:
+                await self.save(subscription)
+            except Unavailable:
+                await asyncio.sleep(RETRY_SAVE)
+            else:
+                return
+
+    async def delete(self, id: str) -> None:  # noqa: A002
+        """Delete a subscription. Raises `Unavailable`."""
+        self._saving.pop(id, None)
+        await self._registry.delete(KIND, id)
+
+    def announce(
+        self, subscription: Subscription, what: str, reason: str, position: str = ""
+    ) -> None:
+        """Publish news of a subscription on `hubbub/subscriptions/{id}`."""
+        data = {"subscription": subscription.id, "state": subscription.state, "reason": reason}
+        if position:
+            data["position"] = position
+        self._spawn(self._tell(subscription.id, what, data), "news")
+
+    async def _tell(self, id: str, what: str, data: Mapping[str, str]) -> None:  # noqa: A002
+        try:
+            await self._publish(f"hubbub/subscriptions/{id}", f"hubbub.subscription.{what}", data)
+        except HubbubError as error:
+            _log.warning("news of subscription %s could not be published: %s", id, error.detail)
