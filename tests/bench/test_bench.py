@@ -71,6 +71,12 @@ def test_index_compares_empty_and_crowded() -> None:
     assert "the same topic" in rows(bench("index"))
 
 
+def test_deliveries() -> None:
+    output = bench("deliveries")
+    assert "beside one that hangs" in rows(output)
+    assert "other topics" in rows(output)
+
+
 def test_a_benchmark_that_does_not_exist_is_named() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench", "fanuot"],
