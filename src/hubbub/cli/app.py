@@ -63,4 +63,4 @@ def hubbub(
 
 def main() -> None:
     """Run the command that the arguments name; never returns."""
-    app()
+    app(prog_name="hubbub")  # also as `python -m hubbub`

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hubbub.cli.live import losses_told, tell_gap
 from hubbub.cli.options import DEFAULT_URL, Token, Url
-from hubbub.cli.outcome import (
-    complain,
-    first_of,
-    output_closed,
-    printable,
-    reported,
-    run_async,
-)
+from hubbub.cli.outcome import first_of, output_closed, printable, reported, run_async
 
 if TYPE_CHECKING:
-    from hubbub.client import Event, Gap, Listener
+    from hubbub.client import Event, Listener
 
 _UNPRINTABLE = re.compile(r"[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
@@ -57,12 +50,8 @@ def listen(
     missed. Ctrl-C ends it.
     """
     wanted = {"since": since, "last": last, "filter": filter, "types": tuple(kinds or ())}
-    log, handler = logging.getLogger("hubbub.client"), _Complaints()
-    log.addHandler(handler)
-    try:
+    with losses_told():
         run_async(_listen(url, token, tuple(patterns or ()), wanted, json=json))
-    finally:
-        log.removeHandler(handler)
 
 
 async def _listen(
@@ -78,7 +67,7 @@ async def _listen(
             print(show(event, escape), flush=True)
 
     async with AsyncClient(url, token=token) as client:
-        events = client.listen(*patterns, **wanted, on_gap=_tell_gap)
+        events = client.listen(*patterns, **wanted, on_gap=tell_gap)
         await first_of(print_all(events), output_closed())
 
 
@@ -102,15 +91,3 @@ def _json_line(event: Event, escape: bool) -> str:
     """Show an event as it came; on a terminal, what does not print is escaped as JSON does it."""
     text = event.json.decode()
     return _UNPRINTABLE.sub(lambda c: f"\\u{ord(c[0]):04x}", text) if escape else text
-
-
-def _tell_gap(gap: Gap) -> None:
-    complain(f"events after {gap.requested} are gone; going on after {gap.resumes_at}")
-
-
-class _Complaints(logging.Handler):
-    """Tells on standard error that the connection was lost and when it will be tried again."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print one line."""
-        complain(record.getMessage())

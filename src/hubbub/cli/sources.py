@@ -30,6 +30,9 @@ def sources(
             help="What the provider signs with; - reads it from standard input.",
         ),
     ] = None,
+    verify_token: Annotated[
+        str | None, typer.Option(help="What Meta sends along with its challenge.", metavar="TEXT")
+    ] = None,
     topic: Annotated[str, typer.Option(help="Where its events go, such as github/{type}.")] = "",
     delete: Annotated[bool, typer.Option("--delete", help="Delete it.")] = False,
     url: Url = DEFAULT_URL,
@@ -38,11 +41,17 @@ def sources(
     """List sources, look at one, make one, or delete one."""
     if (provider or delete) and name is None:
         raise Misconfigured("say the name of the source")
+    if provider and delete:
+        raise Misconfigured("say either --provider or --delete: one makes it, one deletes it")
+    if (topic or verify_token) and not provider:
+        raise Misconfigured("say the --provider as well, which makes the source")
     if secret == "-":
         secret = sys.stdin.readline().rstrip("\r\n")
     if provider and not secret:
         raise Misconfigured("say the secret, in HUBBUB_SOURCE_SECRET or by --secret -")
-    options = {"provider": provider, "secrets": [secret]}
+    options: dict[str, Any] = {"provider": provider, "secrets": [secret]}
+    if verify_token:
+        options["verify_token"] = verify_token
     run_async(_work(url, token, name, topic, options, delete=delete))
 
 

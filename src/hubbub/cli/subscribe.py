@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -16,6 +16,9 @@ from hubbub.core.errors import Misconfigured
 if TYPE_CHECKING:
     from hubbub.client.resources import AsyncSubscriptions
 
+Content = Literal["structured", "binary", "data"]
+Order = Literal["unordered", "key", "strict"]
+Outcome = Literal["delivered", "failed", "gone"]
 Json = Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the subscription.")]
 
@@ -41,12 +44,8 @@ def subscribe(
     signing: Annotated[
         list[str] | None, typer.Option(help="Sign as standard, github, stripe, ...")
     ] = None,
-    content: Annotated[
-        str | None, typer.Option(help="Body: structured, binary or data.", metavar="FORM")
-    ] = None,
-    order: Annotated[
-        str | None, typer.Option(help="unordered, key or strict.", metavar="ORDER")
-    ] = None,
+    content: Annotated[Content | None, typer.Option(help="Form of the body.")] = None,
+    order: Annotated[Order | None, typer.Option(help="Which events wait for others.")] = None,
     json: Json = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
@@ -116,9 +115,7 @@ def subscriptions(
 def attempts(
     id: Id,  # noqa: A002
     *,
-    outcome: Annotated[
-        str | None, typer.Option(help="delivered, failed or gone.", metavar="OUTCOME")
-    ] = None,
+    outcome: Annotated[Outcome | None, typer.Option(help="Only those that ended so.")] = None,
     since: Annotated[str | None, typer.Option(help="A time, or an age such as 2h.")] = None,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 20,
     json: Json = False,
@@ -155,7 +152,7 @@ def replay(
 ) -> None:
     """Deliver a part of the log to a subscription again."""
     answer = _run(url, token, lambda them: them.replay(id, since, until=until, only_failed=failed))
-    print(f"{answer['events']} events are looked at again")
+    print(f"{_events(answer)} looked at again")
 
 
 def _run(url: str, token: str | None, call: Callable[[AsyncSubscriptions], Awaitable[Any]]) -> Any:
@@ -168,7 +165,8 @@ def _run(url: str, token: str | None, call: Callable[[AsyncSubscriptions], Await
     return run_async(main())
 
 
-def _print_answer(action: str, answer: Any, *, json: bool) -> int | None:
+def _print_answer(action: str, answer: Any, *, json: bool) -> int:
+    """Print what was answered; return the exit code: 1 for a test that was not taken."""
     if json:
         _print_json(answer)
     elif action in ("get", "pause", "resume"):
@@ -176,13 +174,12 @@ def _print_answer(action: str, answer: Any, *, json: bool) -> int | None:
     elif action in ("secret", "rotate_secret"):
         print(answer["secret"])
     elif action == "retry_dead_letters":
-        print(f"{answer['events']} events are tried again")
+        print(f"{_events(answer)} tried again")
     elif action == "test":
         print(printable(f"{answer['outcome']} {answer.get('detail') or _status(answer)}".rstrip()))
-        return 0 if answer["outcome"] == "delivered" else 1
     else:
         print("deleted")
-    return None
+    return 1 if action == "test" and answer["outcome"] != "delivered" else 0
 
 
 def _print_all(found: list[dict[str, Any]], *, json: bool) -> None:
@@ -195,13 +192,20 @@ def _print_all(found: list[dict[str, Any]], *, json: bool) -> None:
 
 
 def _print_one(one: dict[str, Any]) -> None:
+    """Print a member a line, those without a value left out."""
     for name, value in one.items():
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        print(printable(f"{name:17} {text}"))
+        if value not in ("", None, [], {}):
+            print(printable(f"{name:17} {text}"))
 
 
 def _print_json(answer: Any) -> None:
     print(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
+
+
+def _events(answer: dict[str, Any]) -> str:
+    count: int = answer["events"]
+    return "1 event is" if count == 1 else f"{count} events are"
 
 
 def _status(attempt: dict[str, Any]) -> str:
@@ -211,6 +215,6 @@ def _status(attempt: dict[str, Any]) -> str:
 
 
 def _time(text: str) -> str:
-    """Show a time of the server as it is here, to the second."""
+    """Show a time to the second, in UTC."""
     moment = datetime.fromisoformat(text).astimezone(UTC)
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -108,6 +108,7 @@ class Subscriptions(_Twin[AsyncSubscriptions]):
     create = _part(AsyncSubscriptions.create)
     list = _part(AsyncSubscriptions.list)
     get = _part(AsyncSubscriptions.get)
+    replace = _part(AsyncSubscriptions.replace)
     update = _part(AsyncSubscriptions.update)
     delete = _part(AsyncSubscriptions.delete)
     pause = _part(AsyncSubscriptions.pause)
@@ -126,6 +127,7 @@ class Sources(_Twin[AsyncSources]):
     """Where events come from: `client.sources`; see `AsyncSources`."""
 
     create = _part(AsyncSources.create)
+    replace = _part(AsyncSources.replace)
     list = _part(AsyncSources.list)
     get = _part(AsyncSources.get)
     delete = _part(AsyncSources.delete)

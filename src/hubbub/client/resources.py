@@ -6,17 +6,21 @@ as `5m`. Every method raises `Refused`, `Unreachable` or `Unexpected`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import msgspec
 
-from hubbub.client.caller import Caller, Repeatable, Request
+from hubbub.client.address import Query
+from hubbub.client.caller import Caller, Repeatable, Request, if_temporary
 from hubbub.client.errors import ClientError, Unexpected, Unreachable
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
+
+PAGE: Final = 100
+"""Documents asked for at a time: as many attempts as the server puts on a page."""
 
 Document = dict[str, Any]
 
@@ -39,34 +43,46 @@ class _Resource:
         method: str,
         *parts: str,
         document: object = None,
-        query: Iterable[tuple[str, str]] = (),
+        query: Query = (),
         kind: str = JSON,
     ) -> Any:
-        body, _ = await self._page(method, *parts, document=document, query=query, kind=kind)
+        """Ask once and return what is answered."""
+        body, _ = await self._exchange(method, *parts, document=document, query=query, kind=kind)
         return body
 
-    async def _page(
+    async def _all(
+        self, *parts: str, query: Query = (), limit: int | None = None
+    ) -> list[Document]:
+        """Return a collection, page after page, or the first `limit` of it."""
+        found: list[Document] = []
+        size = PAGE if limit is None else min(PAGE, limit)
+        following: Query | None = [*query, ("limit", str(size))]
+        while following is not None and (limit is None or len(found) < limit):
+            page, following = await self._exchange("GET", *parts, query=following)
+            found += page
+        return found[:limit]
+
+    async def _exchange(
         self,
         method: str,
         *parts: str,
         document: object = None,
-        query: Iterable[tuple[str, str]] = (),
+        query: Query = (),
         kind: str = JSON,
-    ) -> tuple[Any, str | None]:
+    ) -> tuple[Any, Query | None]:
+        """Return what is answered, and the query of the next page if there is one."""
         path = "/".join([self.path, *(quote(part, safe="") for part in parts)])
         body = None if document is None else msgspec.json.encode(document)
         headers = {} if body is None else {"Content-Type": kind}
-        repeatable: Repeatable = _if_not_sent if method == "POST" else _if_temporary
-        request = Request(method, path, tuple(query), headers, body, repeatable)
+        repeatable: Repeatable = _if_not_sent if method == "POST" else if_temporary
+        request = Request(method, path, query, headers, body, repeatable)
         answer = await self._caller().ask(request)
         try:
-            return (msgspec.json.decode(answer.body) if answer.body else None), answer.next_query
+            told = msgspec.json.decode(answer.body) if answer.body else None
         except msgspec.MsgspecError as error:
             raise Unexpected(f"the answer is not hubbub's: {error}") from None
-
-
-def _if_temporary(error: ClientError) -> bool:
-    return error.temporary
+        following = answer.next_query
+        return told, parse_qsl(following, keep_blank_values=True) if following else None
 
 
 class AsyncSubscriptions(_Resource):
@@ -76,21 +92,19 @@ class AsyncSubscriptions(_Resource):
 
     async def create(self, sink: str, *topics: str, **members: Any) -> Document:
         """Deliver events of topics to a URL; returned with its secret, as `protocolsettings.secret`."""
-        document = {"sink": sink, **({"topics": topics} if topics else {}), **members}
-        return await self._ask("POST", document=document)
+        return await self._ask("POST", document=_subscription(sink, topics, members))
 
     async def list(self) -> list[Document]:
-        """Return all subscriptions that the caller may manage."""
-        found: list[Document] = []
-        after = ""
-        while page := await self._ask("GET", query=(("after", after),) if after else ()):
-            found += page
-            after = page[-1]["id"]
-        return found
+        """Return all subscriptions that the caller may manage, by id."""
+        return await self._all()
 
     async def get(self, id: str) -> Document:  # noqa: A002
         """Return one: its document, state, lag."""
         return await self._ask("GET", id)
+
+    async def replace(self, id: str, sink: str, *topics: str, **members: Any) -> Document:  # noqa: A002
+        """Put another document in its place; its secrets and its place in the log stay."""
+        return await self._ask("PUT", id, document=_subscription(sink, topics, members))
 
     async def update(self, id: str, **members: Any) -> Document:  # noqa: A002
         """Change some members; None removes one (JSON Merge Patch, RFC 7396)."""
@@ -136,21 +150,21 @@ class AsyncSubscriptions(_Resource):
         since: str | None = None,
         limit: int = 100,
     ) -> list[Document]:
-        """Return the newest attempts, up to `limit`."""
-        query = [("limit", str(limit))]
-        query += [(k, v) for k, v in (("outcome", outcome), ("since", since)) if v is not None]
-        return await self._ask("GET", id, "attempts", query=query)
+        """Return the newest attempts, up to `limit`: `delivered`, `failed`, `gone` or all."""
+        asked = {"outcome": outcome, "since": since}
+        query = [(name, value) for name, value in asked.items() if value is not None]
+        return await self._all(id, "attempts", query=query, limit=limit)
 
     async def retry(self, id: str, attempt: str) -> Document:  # noqa: A002
         """Deliver the events of an attempt once more."""
         return await self._ask("POST", id, "attempts", attempt, "retry")
 
-    async def dead_letters(self, id: str) -> list[Document]:  # noqa: A002
-        """Return the first dead letters."""
-        return await self._ask("GET", id, "dead")
+    async def dead_letters(self, id: str, *, limit: int = 100) -> list[Document]:  # noqa: A002
+        """Return the oldest dead letters, up to `limit`: what was given up, and why."""
+        return await self._all(id, "dead", limit=limit)
 
     async def retry_dead_letters(self, id: str) -> Document:  # noqa: A002
-        """Try all dead letters again."""
+        """Try all dead letters again; returned with how many `events` there were."""
         return await self._ask("POST", id, "dead", "retry")
 
     async def secret(self, id: str) -> Document:  # noqa: A002
@@ -172,8 +186,14 @@ class AsyncSources(_Resource):
         self, name: str, *, kind: str = "webhook", topic: str = "", **options: Any
     ) -> Document:
         """Take webhooks of a provider: `options` are those of the kind, such as `provider`."""
-        document = {"name": name, "kind": kind, "topic": topic, "options": options}
-        return await self._ask("POST", document=document)
+        document = _source(kind, topic, options)
+        return await self._ask("POST", document={"name": name, **document})
+
+    async def replace(
+        self, name: str, *, kind: str = "webhook", topic: str = "", **options: Any
+    ) -> Document:
+        """Put another source in its place, or make it where there is none."""
+        return await self._ask("PUT", name, document=_source(kind, topic, options))
 
     async def list(self) -> list[Document]:
         """Return all sources that the caller may manage."""
@@ -186,3 +206,13 @@ class AsyncSources(_Resource):
     async def delete(self, name: str) -> None:
         """Delete one: nothing more is taken at its address."""
         await self._ask("DELETE", name)
+
+
+def _subscription(sink: str, topics: Sequence[str], members: Mapping[str, Any]) -> Document:
+    """Return a document; without topics the server takes all that the caller may read."""
+    return {"sink": sink, **({"topics": topics} if topics else {}), **members}
+
+
+def _source(kind: str, topic: str, options: Mapping[str, Any]) -> Document:
+    """Return a document; without a topic the provider's own template counts."""
+    return {"kind": kind, "topic": topic, "options": options}
