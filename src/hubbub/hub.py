@@ -192,6 +192,7 @@ class Hub:
             policy=options.policy_of,
             publish=self._news,
             options=options,
+            per_host=self.settings.egress.connections_per_host,
             clock=clock,
             timers=LoopTimers(),
             rng=self._rng,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+import msgspec
 import pytest
 
 from deliveries.rig import DOWN, OK, SICK, rig, settle
@@ -474,3 +475,28 @@ async def test_a_hanging_endpoint_takes_no_turns_from_others() -> None:
         gate.set()
         await settle()
         assert len(r.receiver.offsets) == 150
+
+
+async def test_what_subscriptions_share_of_one_host_goes_round() -> None:
+    async with rig() as r:
+        r.engine.shared.gates._slots = 4
+        for number in range(6):
+            await r.subscribe("t", id=f"s{number}", concurrency=10)
+        r.receiver.gate = asyncio.Event()
+        await r.append(*range(20))
+        assert r.receiver.flying == 4
+        r.receiver.gate.set()
+        while len(r.receiver.offsets) < 6 * 20:
+            await asyncio.sleep(0)
+        assert r.receiver.most_flying == 4
+
+
+async def test_another_sink_is_called_from_the_next_event_on() -> None:
+    async with rig() as r:
+        await r.subscribe("t")
+        moved = msgspec.structs.replace(r.engine.subscriptions["s1"], sink="http://other.example/")
+        await r.engine.put(moved, None)
+        await r.append(1)
+        await r.time.advance(1)
+        assert r.receiver.offsets == [1]
+        assert r.ledger.all_attempts[0].url == "http://other.example/"

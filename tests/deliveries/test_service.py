@@ -17,7 +17,7 @@ from hubbub.core.errors import Conflict, Forbidden, HubbubError, Malformed, NotF
 from hubbub.core.grants import EVERYONE, Grants, Principal
 from hubbub.core.subscription import Attempt, Subscription
 from hubbub.deliveries.documents import InvalidSubscription
-from hubbub.deliveries.engine import KIND
+from hubbub.deliveries.keeper import KIND
 from hubbub.deliveries.service import Subscriptions
 from hubbub.deliveries.shown import readable
 

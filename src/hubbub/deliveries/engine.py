@@ -27,7 +27,7 @@ from hubbub.deliveries.dispatcher import Dispatcher
 from hubbub.deliveries.keeper import Keeper, Publish
 from hubbub.deliveries.lane import Lane
 from hubbub.deliveries.options import DeliveryOptions
-from hubbub.deliveries.pace import Turns
+from hubbub.deliveries.pace import Gates, Turns
 from hubbub.deliveries.recorder import Recorder
 from hubbub.deliveries.shared import Shared
 
@@ -83,6 +83,7 @@ class Engine:
         policy: Callable[[Subscription], Policy],
         publish: Publish,
         options: DeliveryOptions,
+        per_host: int = 64,
         clock: Clock,
         timers: Timers,
         rng: Random,
@@ -111,6 +112,7 @@ class Engine:
             dispatcher=self.dispatcher,
             recorder=self._recorder,
             turns=Turns(options.concurrency),
+            gates=Gates(per_host),
             clock=clock,
             timers=timers,
             rng=rng,
@@ -151,7 +153,7 @@ class Engine:
         if cursor.epoch != self._log.epoch:  # the log lost its end; what is left of it still counts
             cursor = Cursor(self._log.epoch, min(cursor.offset, self._log.head), cursor.sequence)
         lane = Lane(self.shared, subscription, cursor, dead)
-        lane.equip(selection, self._policy(subscription), target)
+        lane.equip(subscription, selection, self._policy(subscription), target)
         self.subscriptions[lane.id], self._lanes[lane.id] = subscription, lane
         self.dispatcher.add(lane.intake, selection)
         return lane
@@ -240,9 +242,8 @@ class Engine:
         )
         self.dispatcher.remove(lane.intake, lane.intake.selection)
         self.dispatcher.add(lane.intake, selection)
-        lane.equip(selection, self._policy(subscription), target)
+        lane.equip(subscription, selection, self._policy(subscription), target)
         self.subscriptions[lane.id] = subscription
-        lane.set(subscription)
         lane.start()
 
     def _move(self, lane: Lane, after: int) -> None:

@@ -58,10 +58,14 @@ class Lane:
     target: Target
     pace: Pace
 
-    def equip(self, selection: Selection, policy: Policy, target: Target) -> None:
+    def equip(
+        self, subscription: Subscription, selection: Selection, policy: Policy, target: Target
+    ) -> None:
         """Say what is wanted, by which policy, and where it goes; again when that changes."""
+        self.subscription = self.intake.subscription = subscription
         self.policy, self.target = policy, target
         self.pace = Pace(policy)
+        self._gate = self._shared.gates.of(subscription.sink)
         self._consent, self._is_prepared = None, False
         self.intake.equip(selection, policy)
         self.let_go()
@@ -87,29 +91,33 @@ class Lane:
 
     def kick(self) -> None:
         """Begin what may begin now."""
-        turns = self._shared.turns
+        turns, gate = self._shared.turns, self._gate
         while self.intake.is_open and self._workers < self.pace.allowed:
-            if not turns.free:
+            if not (turns.free and gate.free):
                 if self.intake.queue.ready or self.waiting:
-                    turns.wait(self, self.kick)
+                    (gate if turns.free else turns).wait(self, self.kick)
                 return
             items = self._take()
             if not items:
                 return
             turns.take()
+            gate.take()
             self._workers += 1
             self._shared.spawn(self._work(items), "worker")
 
     async def _work(self, items: list[Item]) -> None:
-        turns = self._shared.turns
+        turns, gate = self._shared.turns, self._gate
         try:
             while items:
                 await self._send(items)
-                if turns.is_contested or self._workers > self.pace.allowed:
+                if turns.is_contested or gate.is_contested:
+                    break
+                if self._workers > self.pace.allowed:
                     break
                 items = self._take()
         finally:
             self._workers -= 1
+            gate.give_back()
             turns.give_back()
         self.intake.read_on()
         self.kick()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from hubbub.core.subscription import Policy
 
@@ -99,3 +100,16 @@ class Turns:
         waiting = self._waiting
         while self.free and waiting:
             waiting.pop(next(iter(waiting)))()
+
+
+class Gates:
+    """Turns at each host: what one host may hold of the connections is shared round robin as well."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._gates: dict[str, Turns] = {}
+
+    def of(self, sink: str) -> Turns:
+        """Return the turns at the host and port of a URL."""
+        parts = urlsplit(sink)
+        return self._gates.setdefault(f"{parts.scheme}://{parts.netloc}", Turns(self._slots))

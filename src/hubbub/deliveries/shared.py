@@ -13,7 +13,7 @@ from hubbub.core.contracts import Log
 from hubbub.core.outcome import Outcome
 from hubbub.core.position import Position
 from hubbub.core.subscription import State, Subscription
-from hubbub.deliveries.pace import Turns
+from hubbub.deliveries.pace import Gates, Turns
 from hubbub.deliveries.recorder import Recorder
 
 READS = 16
@@ -42,6 +42,7 @@ class Shared:
         dispatcher: Dispatched,
         recorder: Recorder,
         turns: Turns,
+        gates: Gates,
         clock: Clock,
         timers: Timers,
         rng: Random,
@@ -54,6 +55,7 @@ class Shared:
         self.dispatcher = dispatcher
         self.recorder = recorder
         self.turns = turns
+        self.gates = gates
         self.clock = clock
         self.timers = timers
         self.rng = rng
