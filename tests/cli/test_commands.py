@@ -18,6 +18,10 @@ from serving import Serving, run, serving
 pytestmark = pytest.mark.slow
 
 SECRET = "s" * 40
+COMMANDS = (
+    "serve", "publish", "listen", "forward", "subscribe", "subscriptions", "attempts", "replay",
+    "sources", "token", "doctor", "config", "bench",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -166,7 +170,7 @@ def test_bench_tells_a_refusal(tmp_path: Path) -> None:
 def test_version_and_help() -> None:
     assert run("--version").out == f"hubbub {version('hubbub')}\n"
     told = run("--help").out
-    for command in ("serve", "publish", "listen", "token", "doctor", "config", "bench"):
+    for command in COMMANDS:
         assert f"\n  {command} " in told
         assert "--help" in run(command, "--help").out
     assert run().code == 2

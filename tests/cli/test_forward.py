@@ -8,22 +8,25 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import standardwebhooks
 
+from hubbub.client import Client
 from receiving import Receiver, receiving
-from serving import PATIENCE, Serving, environment
+from serving import PATIENCE, Serving, environment, serving
 
 pytestmark = pytest.mark.slow
 
 SCRIPT = """
+import sys
 import hubbub.cli.forward as forward
 from hubbub.cli import main
-forward.SCHEDULE = (0.0, 0.05)
+forward.SCHEDULE = (0.0, float(sys.argv.pop(1)))
 main()
 """
-"""The command with waits that nobody has to watch."""
+"""The command with one retry, after as many seconds as its first argument says."""
 
 
 @pytest.fixture
@@ -33,10 +36,10 @@ def receiver() -> Iterator[Receiver]:
 
 
 @contextmanager
-def forwarding(server: Serving, *args: str) -> Iterator[subprocess.Popen[str]]:
-    """Forward until the block ends."""
+def forwarding(server: Serving, *args: str, again: float = 0.05) -> Iterator[subprocess.Popen[str]]:
+    """Forward until the block ends; a failed event is tried again after so many seconds."""
     with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, "forward", *args],
+        [sys.executable, "-c", SCRIPT, str(again), "forward", *args],
         env=environment(HUBBUB_URL=server.url),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -117,6 +120,90 @@ def test_a_failure_is_tried_again_and_then_given_up(server: Serving, receiver: R
     got = receiver.wait(3)
     ids = [headers["webhook-id"] for _, headers, _ in got]
     assert ids[0] == ids[1] != ids[2], "the same event has the same id"
+
+
+def test_it_is_byte_for_byte_what_the_server_delivers(tmp_path: Path, receiver: Receiver) -> None:
+    allowed = {"HUBBUB_EGRESS__ALLOW": "127.0.0.0/8"}
+    with (
+        serving("--store", "memory:", cwd=tmp_path, **allowed) as server,
+        Client(server.url) as client,
+    ):
+        settings = {"signing": ["standard", "github", "stripe"]}
+        config = {"order": "strict"}
+        made = client.subscriptions.create(
+            receiver.url + "/server", "same/*", protocolsettings=settings, config=config
+        )
+        secret = made["protocolsettings"]["secret"]
+        args = [one for name in settings["signing"] for one in ("--signing", name)]
+        sink = receiver.url + "/forward"
+        with forwarding(server, "same/*", sink, "--secret", secret, *args) as process:
+            lines(process, 1)
+            server.run("publish", "same/json", '{"a":  1.50, "k\u00e4se": [1e2]}')
+            server.run("publish", "same/text", "one\ntwo")
+            server.run("publish", "same/bytes", "-", stdin=b"\xff\x00")
+            client.publish("same/own", 1, extensions={"sequence": "77"})
+            delivered, forwarded = receiver.wait(4, "/server"), receiver.wait(4, "/forward")
+            interrupted(process)
+    assert [body for _, _, body in forwarded] == [body for _, _, body in delivered]
+    for (_, ours, body), (_, theirs, _) in zip(forwarded, delivered, strict=True):
+        assert ours.keys() == theirs.keys()
+        for name in ("webhook-id", "webhook-sequence", "content-type", "x-hub-signature-256"):
+            assert ours[name] == theirs[name]
+        standardwebhooks.Webhook(secret).verify(body.decode(), ours)
+
+
+def test_order_is_kept_and_where_it_was_stopped_it_goes_on(
+    server: Serving, receiver: Receiver
+) -> None:
+    args = ("stopped", receiver.url + "/hook")
+    for n in range(3):
+        server.run("publish", "stopped", str(n))
+    (zero, *_) = server.events("stopped")
+    with forwarding(server, *args, "--since", "earliest", again=3600) as process:
+        receiver.wait(3)
+        receiver.status = 500
+        server.run("publish", "stopped", "3")
+        (*_, three) = server.events("stopped")
+        assert failure(process).endswith(f" {three.position}, again in 3600 s")
+        told = interrupted(process)
+    go_on = told.removeprefix("hubbub: to go on: --since ").strip()
+    assert go_on not in (zero.position, three.position)
+    receiver.status = 200
+    with forwarding(server, *args, "--since", go_on) as process:
+        lines(process, 2)
+        got = [json.loads(body)["data"] for _, _, body in receiver.wait(5)]
+        interrupted(process)
+    assert got == [0, 1, 2, 3, 3], "what waited for its retry comes again, and nothing else"
+
+
+def failure(process: subprocess.Popen[str]) -> str:
+    """Read lines up to the first that tells of a retry; return it."""
+    while "again in" not in (line := lines(process, 1)[0]):
+        assert line, "it ended"
+    return line
+
+
+def test_what_is_not_in_the_log_is_not_delivered(server: Serving, receiver: Receiver) -> None:
+    with (
+        forwarding(server, "passing", receiver.url + "/hook") as process,
+        Client(server.url) as client,
+    ):
+        lines(process, 2)
+        client.publish("passing", "lost", ephemeral=True)
+        client.publish("passing", "kept")
+        receiver.wait(1)
+        lines(process, 1)
+        interrupted(process)
+    assert [json.loads(body)["data"] for _, _, body in receiver.got] == ["kept"]
+
+
+def test_a_gap_is_told_and_it_goes_on(server: Serving, receiver: Receiver) -> None:
+    server.run("publish", "gap-ahead", "1")
+    sink = receiver.url + "/hook"
+    with forwarding(server, "gap-ahead", sink, "--since", "zzzzzzzz-1") as process:
+        receiver.wait(1)
+        told = interrupted(process)
+    assert told.startswith("hubbub: events after zzzzzzzz-1 are gone; going on after ")
 
 
 def test_nobody_at_the_url_is_told_and_tried_again(server: Serving) -> None:

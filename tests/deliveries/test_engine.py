@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 
 from deliveries.rig import DOWN, OK, SICK, rig, settle
 from hubbub.core.contracts import Retention
-from hubbub.core.errors import Conflict, NotFound
+from hubbub.core.errors import Conflict, NotFound, Unavailable
 from hubbub.core.outcome import Failed
 from hubbub.core.position import Position
 from hubbub.core.start import EARLIEST, LATEST, After
@@ -222,3 +224,37 @@ async def test_a_failure_of_our_own_is_retried_like_any_other() -> None:
         r.receiver.answer = lambda _: OK
         await r.time.advance(6)
         assert r.receiver.offsets == [1]
+
+
+async def test_an_attempt_that_outlives_its_subscription_leaves_nothing_behind() -> None:
+    async with rig() as r:
+        await r.subscribe("t")
+        r.receiver.gate = asyncio.Event()
+        await r.append(1)
+        await r.engine.remove("s1")
+        r.receiver.gate.set()
+        await r.time.advance(2)
+        assert r.receiver.offsets == [1]
+        assert not (r.ledger.all_cursors or r.ledger.all_parcels)
+
+
+async def test_a_log_that_cannot_be_read_for_a_while_loses_and_doubles_nothing() -> None:
+    async with rig() as r:
+        await r.subscribe("t", concurrency=1)
+        r.receiver.fails(1)
+        await r.append(1)
+        r.receiver.answer = lambda _: OK
+        read = r.log.read
+
+        async def fail(*_: object) -> None:
+            raise Unavailable("the disk fails")
+
+        r.log.read = fail  # type: ignore[method-assign]
+        await r.time.advance(6)  # the retry is due, and its event cannot be read
+        await r.append(*range(2, 300))  # more than a queue: it has to read the log
+        await r.time.advance(3)
+        r.log.read = read  # type: ignore[method-assign]
+        await r.time.advance(3)
+        assert sorted(r.receiver.offsets) == list(range(1, 300))
+        await r.time.advance(1)
+        assert not r.ledger.all_parcels

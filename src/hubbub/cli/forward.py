@@ -1,9 +1,10 @@
 """`hubbub forward`: deliver events to a URL on this machine, signed as in production.
 
 No relay: this process listens to a gateway anywhere, with `since` in the past if wanted, and posts
-each event with the very code of the server's deliveries: the same bytes, signatures, judgement of
-answers and guard. In order, one after the other. The schedule is shorter than in production, for
-somebody is watching; what fails to the end of it is passed over, and said so.
+each event with the very code of the server's deliveries: the same id, body, signatures, judgement of
+answers and guard. (One thing differs: streams carry an event on one line, so line breaks between the
+tokens of JSON data arrive as spaces.) In order, one after the other. The schedule is shorter than in
+production, for somebody is watching; what fails to the end of it is passed over, and said so.
 """
 
 from __future__ import annotations

@@ -1,13 +1,22 @@
-"""The record of an attempt, made of what happened."""
+"""The id of a request, and the record of an attempt made of what happened."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Literal
 
 from hubbub.core.outcome import Delivered, Exchange, Failed, Gone
 from hubbub.core.subscription import Attempt, Subscription, Trigger
 from hubbub.deliveries.items import Item
+
+
+def message_id(epoch: str, items: Sequence[Item], *, is_batch: bool) -> str:
+    """Return the `webhook-id`: the same whenever the same events are sent in one request."""
+    if not is_batch:
+        return f"{epoch}-{items[0].offset}"
+    offsets = ",".join(str(item.offset) for item in items)
+    return f"{epoch}-b{hashlib.sha256(offsets.encode()).hexdigest()[:24]}"
 
 
 def attempt_record(  # noqa: PLR0913, PLR0917  all that is known of it

@@ -7,9 +7,10 @@ queue of fixed length and a cursor. A replay is read before anything else, on a 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 
-from hubbub.core.errors import Gap
+from hubbub.core.errors import Corrupt, Gap, Unavailable
 from hubbub.core.event import Record
 from hubbub.core.position import Position
 from hubbub.core.selection import Selection
@@ -21,8 +22,13 @@ from hubbub.deliveries.track import Track
 QUEUE = 128
 """Records that a lane holds beyond those in flight; what comes then it reads from the log later."""
 
+RETRY_READ = 1.0
+"""Seconds until a log that could not be read is read again."""
+
 LOOK = 64
 """Records looked at together for the one that is next."""
+
+_log = logging.getLogger("hubbub.deliveries")
 
 
 class Intake:
@@ -116,6 +122,9 @@ class Intake:
                     is_replaying = replay is not None and replay.read < (replay.end or 0)
                     await self._page(replay if replay and is_replaying else self.main)
                     self._more()
+        except (Unavailable, Corrupt) as error:
+            _log.warning("subscription %s cannot read the log: %s", self.id, error.detail)
+            self._shared.timers.call_later(RETRY_READ, self.read_on)
         finally:
             self._is_reading = False
 

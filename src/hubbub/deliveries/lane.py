@@ -8,18 +8,17 @@ while there is something to send. What there is to send comes from intake.py.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 
 from hubbub.core.contracts import Order, Target
-from hubbub.core.errors import Gap
+from hubbub.core.errors import Corrupt, Gap, Unavailable
 from hubbub.core.event import Record
 from hubbub.core.outcome import Delivered, Exchange, Failed, Gone
 from hubbub.core.selection import EVERYTHING, Selection
 from hubbub.core.subscription import Cursor, Parcel, Policy, State, Subscription
-from hubbub.deliveries.attempts import attempt_record
+from hubbub.deliveries.attempts import attempt_record, message_id
 from hubbub.deliveries.decide import Again, Bury, Step, blames_endpoint, decide, describe, hold
-from hubbub.deliveries.intake import Intake
+from hubbub.deliveries.intake import RETRY_READ, Intake
 from hubbub.deliveries.items import Item, Waiting
 from hubbub.deliveries.outage import EXPIRED, GONE, Outage
 from hubbub.deliveries.pace import Pace
@@ -171,13 +170,23 @@ class Lane:
     async def _send(self, items: list[Item]) -> None:
         at = self._shared.now()
         try:
-            items = await self._readable(items, at)
-            if items:
-                self._conclude(items, await self.attempt(items), at)
+            readable = await self._readable(items, at)
+            if readable:
+                self._conclude(readable, await self.attempt(readable), at)
+        except (Unavailable, Corrupt):  # the log cannot be read: as if they had not been taken
+            self.pace.pause(self._shared.clock.monotonic() + RETRY_READ)
+            self._abandon(items)
+            self.let_go()
         except BaseException:
-            for item in items:
-                self.in_flight.pop(item, None)
+            self._abandon(items)
             raise
+
+    def _abandon(self, items: Sequence[Item]) -> None:
+        """Leave what is still in flight of some events as it was."""
+        left = [item for item in items if item in self.in_flight]
+        for item in left:
+            del self.in_flight[item]
+        self.give_back(left)
 
     async def _readable(self, items: list[Item], at: int) -> list[Item]:
         """Read parcels again; those that the log has forgotten are over."""
@@ -228,12 +237,8 @@ class Lane:
             self.pace = Pace(self.policy, self.target.rate)
 
     def message(self, items: Sequence[Item]) -> str:
-        """Return the id of a request: the same whenever the same events are sent in one."""
-        epoch = self._shared.log.epoch
-        if self.policy.batch_size == 1:
-            return f"{epoch}-{items[0].offset}"
-        offsets = ",".join(str(item.offset) for item in items)
-        return f"{epoch}-b{hashlib.sha256(offsets.encode()).hexdigest()[:24]}"
+        """Return the id of a request."""
+        return message_id(self._shared.log.epoch, items, is_batch=self.policy.batch_size > 1)
 
     # What follows.
 

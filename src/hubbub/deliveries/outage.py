@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from hubbub.core.errors import Corrupt, Unavailable
 from hubbub.core.outcome import Delivered, Exchange, Failed, Gone
 from hubbub.deliveries.decide import blames_endpoint, decide, describe, hold, probe_delay
 from hubbub.deliveries.items import Item
@@ -56,7 +57,12 @@ class Outage:
 
     async def _probe(self, generation: int) -> None:
         lane, shared = self._lane, self._shared
-        item = await self._candidate()
+        try:
+            item = await self._candidate()
+        except (Unavailable, Corrupt):  # the log cannot be read: the same probe again
+            self._number -= 1
+            self._later(0.0)
+            return
         if generation != self._generation:
             if item is not None:
                 lane.give_back([item])
@@ -69,9 +75,16 @@ class Outage:
         try:
             item.record = item.record or await lane.find(item.offset)
             exchange = Exchange(EXPIRED) if item.record is None else await lane.attempt([item])
+        except (Unavailable, Corrupt) as error:
+            exchange = Exchange(Failed("internal", detail=error.detail))
         finally:
             lane.in_flight.pop(item, None)
-        is_current = generation == self._generation
+        self._conclude(item, exchange, is_current=generation == self._generation)
+        lane.note([item], exchange, at, 0)
+
+    def _conclude(self, item: Item, exchange: Exchange, *, is_current: bool) -> None:
+        """Settle the event or leave it, and end the outage, go on, or disable."""
+        lane, shared = self._lane, self._shared
         match exchange.outcome:
             case Delivered():
                 lane.settle(item)
@@ -85,7 +98,6 @@ class Outage:
                 self._failed(item, failed)
                 if is_current:
                     self._go_on(failed)
-        lane.note([item], exchange, at, 0)
 
     def _failed(self, item: Item, outcome: Failed) -> None:
         """Bring a parcel nearer to its end if the endpoint answers and does not take it."""

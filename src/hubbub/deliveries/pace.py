@@ -54,6 +54,10 @@ class Pace:
     def hold(self, until: float) -> None:
         """Send nothing before a time, by the monotonic clock."""
         self.pleas += 1
+        self.pause(until)
+
+    def pause(self, until: float) -> None:
+        """Send nothing before a time for reasons of our own."""
         self._until = max(self._until, until)
 
     def wait(self, now: float) -> float:

@@ -50,6 +50,8 @@ class Recorder:
         self._interval = interval
         self._most = most
         self._moved: dict[str, Moving] = {}
+        self._gone: set[str] = set()
+        """Subscriptions that were deleted since the start."""
         self._next = Flush()
         self._writing: asyncio.Task[None] | None = None
         self._cancel_timer = _nothing
@@ -57,12 +59,16 @@ class Recorder:
 
     def moved(self, lane: Moving) -> None:
         """Write a lane's cursor with the next flush."""
+        if lane.id in self._gone:
+            return  # an attempt that was on its way when its subscription was deleted
         self._moved[lane.id] = lane
         if not self._has_timer:
             self._later(self._interval)
 
     def parcel(self, lane: Moving, offset: int, parcel: Parcel | None) -> None:
         """Write, or with None forget, a parcel with the next flush."""
+        if lane.id in self._gone:
+            return
         self._next.parcels[lane.id, offset] = parcel
         self.moved(lane)
 
@@ -79,6 +85,7 @@ class Recorder:
 
     def forget(self, subscription: str) -> None:
         """Write nothing more of a subscription that is gone."""
+        self._gone.add(subscription)
         self._moved.pop(subscription, None)
         for key in [key for key in self._next.parcels if key[0] == subscription]:
             del self._next.parcels[key]
