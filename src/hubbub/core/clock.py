@@ -58,3 +58,7 @@ class LoopTimers:
     def call_later(self, delay: float, call: Callable[[], None]) -> Callable[[], None]:
         """Call after `delay` seconds; return how to call it off."""
         return asyncio.get_running_loop().call_later(min(delay, LONGEST), call).cancel
+
+
+def nothing() -> None:
+    """Call nothing off: what stands in for a timer that was not set."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from hubbub.core.clock import nothing
 from hubbub.core.contracts import Order, Target
 from hubbub.core.errors import Corrupt, Gap, Unavailable
 from hubbub.core.event import Record
@@ -48,7 +49,7 @@ class Lane:
         self._unanswered = 0
         """Attempts since the last success that got no answer, or a plea for less."""
         self._workers = 0
-        self._cancel_wake = _nothing
+        self._cancel_wake = nothing
         self._wakes_at = 0.0
         self._consent: asyncio.Future[Exchange | None] | None = None
         self._is_prepared = False
@@ -399,7 +400,3 @@ class Lane:
         self.intake.is_open = self.intake.is_live = False
         self._cancel_wake()
         self.outage.stop()
-
-
-def _nothing() -> None:
-    """Call nothing off."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from hubbub.core.clock import nothing
 from hubbub.core.errors import Corrupt, Unavailable
 from hubbub.core.outcome import Delivered, Exchange, Failed, Gone
 from hubbub.deliveries.decide import blames_endpoint, decide, describe, hold, probe_delay
@@ -32,7 +33,7 @@ class Outage:
         self._shared = shared
         self._number = 0
         self._generation = 0
-        self._cancel: Callable[[], None] = _nothing
+        self._cancel: Callable[[], None] = nothing
 
     def begin(self) -> None:
         """Send the first probe after its delay."""
@@ -138,7 +139,3 @@ class Outage:
         if item is not None:
             item.trigger = "probe"
         return item
-
-
-def _nothing() -> None:
-    """Call nothing off."""

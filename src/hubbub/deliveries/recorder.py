@@ -11,7 +11,7 @@ import asyncio
 import logging
 from typing import Protocol
 
-from hubbub.core.clock import Timers
+from hubbub.core.clock import Timers, nothing
 from hubbub.core.contracts import Flush, Ledger
 from hubbub.core.errors import Unavailable
 from hubbub.core.subscription import Attempt, Cursor, Parcel
@@ -54,7 +54,7 @@ class Recorder:
         """Subscriptions that were deleted since the start."""
         self._next = Flush()
         self._writing: asyncio.Task[None] | None = None
-        self._cancel_timer = _nothing
+        self._cancel_timer = nothing
         self._has_timer = False
 
     def moved(self, lane: Moving) -> None:
@@ -138,7 +138,3 @@ class Recorder:
         self._next.parcels = flush.parcels | self._next.parcels
         self._next.attempts = (flush.attempts + self._next.attempts)[-MAX_ATTEMPTS:]
         self._later(RETRY)
-
-
-def _nothing() -> None:
-    """Call nothing off."""
