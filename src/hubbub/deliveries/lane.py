@@ -87,8 +87,6 @@ class Lane:
             self.intake.queue.occupy(key)
             self.waiting.put(parcel, self._shared.when(parcel.due), key)
 
-    # What goes out.
-
     def kick(self) -> None:
         """Begin what may begin now."""
         turns, gate = self._shared.turns, self._gate
