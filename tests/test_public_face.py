@@ -10,7 +10,10 @@ from types import ModuleType
 import pytest
 
 PUBLIC = ("hubbub", "hubbub.cli", "hubbub.client", "hubbub.testing.log")
-COMMANDS = ("serve", "publish", "listen", "token", "doctor", "config", "bench")
+COMMANDS = (
+    *("serve", "publish", "listen", "forward", "subscribe", "subscriptions", "attempts", "replay"),
+    *("sources", "token", "doctor", "config", "bench"),
+)
 
 
 @pytest.mark.parametrize("name", PUBLIC)
