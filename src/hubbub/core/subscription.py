@@ -33,7 +33,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How deliveries of one subscription are tried: its `config`."""
 
     schedule: Annotated[tuple[NonNegative, ...], Meta(min_length=1, max_length=100)] = SCHEDULE
-    """Seconds to wait before each attempt; as many attempts as members, then a dead letter."""
+    """Seconds to wait before each attempt; as many attempts as members, then a dead letter. The first is
+    made at once, whatever its member says."""
     jitter: Annotated[float, Meta(ge=0, le=1)] = 0.1
     """Largest part of a wait that is added at random, so that retries do not come in waves."""
     timeout: Annotated[float, Meta(gt=0, le=60)] = 15.0
