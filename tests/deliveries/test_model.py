@@ -7,6 +7,7 @@ that is wanted was delivered or is a dead letter, none has two numbers, and noth
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from deliveries.rig import DOWN, OK, SICK, Rig, rig, settle
 from hubbub.core.errors import Conflict
 from hubbub.core.outcome import Failed
+from hubbub.core.selection import EVERYTHING
 from hubbub.core.start import EARLIEST
 
 BUSY = Failed("status", 503, "status 503", throttled=True)
@@ -65,10 +67,8 @@ async def _do(r: Rig, what: str, with_: Any, count: list[int]) -> None:
             r.receiver.gate = None
         await r.restart(kill=with_)
     elif what == "replay":
-        try:
+        with contextlib.suppress(Conflict):
             await r.engine.replay("s1", EARLIEST, None, with_)
-        except Conflict:
-            pass
     elif what == "put":
         one = r.engine.subscriptions["s1"]
         await r.engine.put(one, None)
@@ -97,7 +97,9 @@ async def _live(policy: dict[str, Any], steps: list[tuple[str, Any]]) -> None:
         for _ in range(40):
             await r.time.advance(20)
         await r.engine.flush()
-        wanted = {x.offset for x in (await r.log.read(0, 1000, _every())).records if x.topic == "t"}
+        wanted = {
+            x.offset for x in (await r.log.read(0, 1000, EVERYTHING)).records if x.topic == "t"
+        }
         dead = {p.offset for p in r.ledger.all_parcels.values() if not p.due}
         status = r.engine.status("s1")
         assert not wanted - set(r.receiver.offsets) - dead, "lost"
@@ -114,12 +116,6 @@ async def _live(policy: dict[str, Any], steps: list[tuple[str, Any]]) -> None:
         assert all(len(one) == 1 for one in numbers.values()), numbers
         used = [next(iter(numbers[offset])) for offset in sorted(numbers)]
         assert used == sorted(set(used))
-
-
-def _every() -> Any:
-    from hubbub.core.selection import EVERYTHING
-
-    return EVERYTHING
 
 
 @settings(max_examples=60, deadline=None)

@@ -35,8 +35,8 @@ CHECKPOINT = 600.0
 """Seconds between two writes of all cursors that moved without a delivery: what a restart after a
 crash looks at again of topics that nobody delivers."""
 
-TRIM = 300.0
-"""Seconds between two looks for attempts that are too old."""
+TEND = 60.0
+"""Seconds between two looks for attempts that are too old, and terms and graces that are over."""
 
 _log = logging.getLogger("hubbub.deliveries")
 
@@ -326,8 +326,6 @@ class Engine:
             raise NotFound("there is no such subscription")
         return lane
 
-    # Changes of state.
-
     def _changed(self, subscription: Subscription, state: State, reason: str) -> None:
         """Change a state from inside; saved in the background."""
         if self._lanes.get(subscription.id) is None:
@@ -352,31 +350,38 @@ class Engine:
         if not self._is_stopping:
             self._keeper.announce(subscription, what, reason, position)
 
-    # Chores.
-
     async def _tend(self) -> None:
-        """Write idle cursors, forget old attempts, end what has a term."""
-        options, next_checkpoint = self._options, self.shared.clock.monotonic() + CHECKPOINT
+        """Do the chores again and again, whatever goes wrong with one of them."""
+        next_checkpoint = self.shared.clock.monotonic() + CHECKPOINT
         while True:
-            now = self.shared.now()
             try:
-                before = now - int(options.attempts_max_age * 1000)
-                await self._ledger.trim_attempts(before, options.attempts_max_count)
-            except Unavailable as error:
-                _log.info("no attempts were trimmed: %s", error)
-            for lane in list(self._lanes.values()):
-                subscription = lane.subscription
-                if lane.id in self._rotating:
-                    self._rotating.discard(lane.id)
-                    lane.target = self._target(subscription)
-                is_over = subscription.expires and subscription.expires <= now
-                if is_over and lane.state != "expired":
-                    self._changed(subscription, "expired", "its term is over")
+                await self._forget_attempts()
+                for lane in list(self._lanes.values()):
+                    self._look_after(lane)
+            except Exception:  # noqa: BLE001  the next round is due all the same
+                _log.exception("tending to subscriptions failed")
             if self.shared.clock.monotonic() >= next_checkpoint:
                 next_checkpoint += CHECKPOINT
                 for lane in self._lanes.values():
                     self._recorder.moved(lane)
-            await asyncio.sleep(min(TRIM, CHECKPOINT))
+            await asyncio.sleep(TEND)
+
+    async def _forget_attempts(self) -> None:
+        before = self.shared.now() - int(self._options.attempts_max_age * 1000)
+        try:
+            await self._ledger.trim_attempts(before, self._options.attempts_max_count)
+        except Unavailable as error:
+            _log.info("no attempts were trimmed: %s", error)
+
+    def _look_after(self, lane: Lane) -> None:
+        """Let go of a secret whose grace is over, and end what has a term."""
+        subscription = lane.subscription
+        if lane.id in self._rotating:
+            self._rotating.discard(lane.id)
+            lane.target = self._target(subscription)
+        is_over = subscription.expires and subscription.expires <= self.shared.now()
+        if is_over and lane.state != "expired":
+            self._changed(subscription, "expired", "its term is over")
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"deliveries: {name}")

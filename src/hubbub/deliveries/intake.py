@@ -66,7 +66,13 @@ class Intake:
     @property
     def has_room(self) -> bool:
         """Whether it is time to read on."""
-        return len(self.queue) < QUEUE // 2
+        return self.queue.ready < QUEUE // 2 and not self._is_full
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether no more is held: of what may go, or of what waits for another of its key."""
+        queue = self.queue
+        return queue.ready >= QUEUE or len(queue) >= QUEUE + self.policy.max_waiting
 
     def cursor(self) -> Cursor:
         """Return the cursor of this moment."""
@@ -105,7 +111,7 @@ class Intake:
                 since=self._shared.clock.monotonic() if self.policy.batch_size > 1 else 0.0,
             )
         )
-        if self.is_live and len(self.queue) >= QUEUE:
+        if self.is_live and self._is_full:
             self.is_live = False
 
     def read_on(self) -> None:
@@ -117,7 +123,7 @@ class Intake:
     async def _read(self) -> None:
         try:
             async with self._shared.reads:
-                while self.is_open and not self.is_live and len(self.queue) < QUEUE:
+                while self.is_open and not self.is_live and not self._is_full:
                     replay = self.replay
                     is_replaying = replay is not None and replay.read < (replay.end or 0)
                     await self._page(replay if replay and is_replaying else self.main)
@@ -146,13 +152,15 @@ class Intake:
         if end is not None:
             self._end_replay()
         elif track.read >= self._shared.dispatcher.offset:
-            self.is_live = len(self.queue) < QUEUE
+            self.is_live = not self._is_full
 
     def _skip(self, track: Track, resumes_at: int, requested: str) -> None:
         """Go on where the log still has something; the number that is left out shows it."""
-        track.looked(resumes_at)
-        if track is self.main:
-            track.sequence += 1
+        if track.end is not None:
+            track.looked(min(resumes_at, track.end))
+            self._end_replay()
+        elif track is self.main:
+            track.skip(resumes_at)
             self._shared.announce(
                 self.subscription,
                 "gap",

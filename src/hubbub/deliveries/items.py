@@ -127,6 +127,11 @@ class Waiting:
         found = self._parcels.get(offset)
         return None if found is None else found[0]
 
+    def key(self, offset: int) -> str:
+        """Return what a parcel that waits is ordered by; empty: by nothing."""
+        found = self._parcels.get(offset)
+        return "" if found is None else found[2]
+
     def pop(self, offset: int) -> Item | None:
         """Take a parcel out, due or not."""
         found = self._parcels.pop(offset, None)

@@ -160,11 +160,7 @@ class Lane:
             return
         self._cancel_wake()
         self._wakes_at = when
-        self._cancel_wake = self._shared.timers.call_later(max(0.0, when - now), self._woken)
-
-    def _woken(self) -> None:
-        self._wakes_at = 0.0
-        self.kick()
+        self._cancel_wake = self._shared.timers.call_later(max(0.0, when - now), self.kick)
 
     async def _send(self, items: list[Item]) -> None:
         at = self._shared.now()
@@ -309,6 +305,9 @@ class Lane:
         if self.state != "active" and outcome.cause != "expired":
             self.give_back([item])
             return 0
+        if item.track is not None and self.waiting.get(item.offset) is not None:
+            self.settle(item)  # a replay of what waits anyway, with its number
+            return 0
         step = decide(outcome, item.attempts + 1, self.policy, self._shared.rng)
         return self.follow(item, step, describe(outcome))
 
@@ -387,7 +386,7 @@ class Lane:
             if old.is_dead:
                 self.dead -= 1
             parcel = Parcel(self.id, old.offset, old.sequence, 0, now, old.failed, old.reason)
-            self.waiting.put(parcel, shared.clock.monotonic())
+            self.waiting.put(parcel, shared.clock.monotonic(), self.waiting.key(old.offset))
             shared.recorder.parcel(self, old.offset, parcel)
         self.kick()
 

@@ -37,6 +37,7 @@ class Outage:
 
     def begin(self) -> None:
         """Send the first probe after its delay."""
+        self.stop()  # a change of the subscription begins again
         self._number = 0
         self._later(self._lane.pace.wait(self._shared.clock.monotonic()))
 
@@ -93,17 +94,20 @@ class Outage:
                     shared.change(lane.subscription, "active", "")
             case Gone():
                 lane.give_back([item])
-                if is_current:
-                    shared.change(lane.subscription, "disabled", GONE)
+                shared.change(lane.subscription, "disabled", GONE)
             case Failed() as failed:
                 self._failed(item, failed)
                 if is_current:
                     self._go_on(failed)
 
     def _failed(self, item: Item, outcome: Failed) -> None:
-        """Bring a parcel nearer to its end if the endpoint answers and does not take it."""
+        """Bring a parcel nearer to its end if the endpoint answers and does not take it.
+
+        Where the outage was ended meanwhile the event has been passed: it becomes a parcel.
+        """
         lane = self._lane
-        if item.track is None and not blames_endpoint(outcome):
+        is_refused = item.track is None and not blames_endpoint(outcome)
+        if is_refused or lane.state == "active":
             step = decide(outcome, item.attempts + 1, lane.policy, self._shared.rng)
             lane.follow(item, step, describe(outcome))
         else:

@@ -56,6 +56,8 @@ class Recorder:
         self._writing: asyncio.Task[None] | None = None
         self._cancel_timer = nothing
         self._has_timer = False
+        self._is_failing = False
+        """Whether the last write failed."""
 
     def moved(self, lane: Moving) -> None:
         """Write a lane's cursor with the next flush."""
@@ -91,13 +93,15 @@ class Recorder:
             del self._next.parcels[key]
 
     async def flush(self) -> None:
-        """Write what there is, now."""
-        while self._writing is not None or self._moved:
+        """Write what there is, now; what comes meanwhile has its own turn."""
+        writes = 1 if self._writing is None else 2  # the one under way does not hold it all
+        for _ in range(writes):
             self._begin()
-            if self._writing is not None:
-                await asyncio.wait([self._writing])
-                if self._has_timer:  # it failed, and is to be tried again
-                    return
+            if self._writing is None:
+                return
+            await asyncio.wait([self._writing])
+            if self._is_failing:  # it is to be tried again
+                return
 
     def _begin(self) -> None:
         if self._writing is None and self._moved:
@@ -120,6 +124,7 @@ class Recorder:
         flush.cursors = {lane.id: lane.cursor() for lane in moved.values()}
         try:
             await self._ledger.write(flush)
+            self._is_failing = False
         except Unavailable as error:
             _log.warning("deliveries cannot be recorded: %s", error)
             self._take_back(flush, moved)
@@ -134,6 +139,7 @@ class Recorder:
 
     def _take_back(self, flush: Flush, moved: dict[str, Moving]) -> None:
         """Keep what could not be written for the next time; what came since goes before it."""
+        self._is_failing = True
         self._moved = moved | self._moved
         self._next.parcels = flush.parcels | self._next.parcels
         self._next.attempts = (flush.attempts + self._next.attempts)[-MAX_ATTEMPTS:]

@@ -75,6 +75,14 @@ class Track:
             if self.done:
                 self.done = {one for one in self.done if one > self.low}
 
+    def skip(self, offset: int) -> None:
+        """Leave out what is gone up to `offset`, and a number that shows it."""
+        self.sequence += 1
+        if self._order:  # the number comes after those that are outstanding
+            self._order.append((offset, self.oldest))
+            self.done.add(offset)
+        self.looked(offset)
+
     def settle(self, offset: int) -> None:
         """Note that an outstanding record needs no more of this track."""
         if offset <= self.low:
