@@ -21,6 +21,20 @@ STAMPED = [
 ]
 UNSIGNED_BODY = ("mailgun",)
 
+COVERING = [
+    name
+    for name in PROVIDERS
+    if name not in UNSIGNED_BODY and not isinstance(catalogue()[name], Secret | Basic)
+]
+"""Those whose proof covers the body."""
+
+IN_HEADERS = [
+    name
+    for name in PROVIDERS
+    if isinstance(scheme := catalogue()[name], Signed) and scheme.signature[0].startswith("header:")
+]
+"""Those whose signature stands in a header of its own."""
+
 
 def check(name: str, request: Received, *secrets: str, **more: Any) -> Verified:
     certificate = {"sns": sns_certificate, "paypal": lambda: authority()[1]}.get(name)
@@ -74,10 +88,8 @@ def test_another_secret_is_refused(name: str) -> None:
     assert ours not in str(raised.value)
 
 
-@pytest.mark.parametrize("name", PROVIDERS)
+@pytest.mark.parametrize("name", COVERING)
 def test_a_changed_body_is_refused(name: str) -> None:
-    if isinstance(catalogue()[name], Secret | Basic) or name in UNSIGNED_BODY:
-        pytest.skip("covers no body")
     (theirs, ours), _ = pairs(name)
     request = SENDERS[name](BODY, theirs, NOW)
     assert b"paid" in request.body
@@ -116,12 +128,11 @@ def test_no_secret_means_refusal(name: str, secrets: tuple[str, ...]) -> None:
         check(name, SENDERS[name](BODY, pairs(name)[0][0], NOW), *secrets)
 
 
-@pytest.mark.parametrize("name", PROVIDERS)
+@pytest.mark.parametrize("name", IN_HEADERS)
 def test_signatures_of_any_shape_are_refused(name: str) -> None:
     scheme = catalogue()[name]
+    assert isinstance(scheme, Signed)
     (theirs, ours), _ = pairs(name)
-    if not isinstance(scheme, Signed) or not scheme.signature[0].startswith("header:"):
-        pytest.skip("no signature header")
     request = SENDERS[name](BODY, theirs, NOW)
     header = scheme.signature[0].removeprefix("header:").rstrip("*")
     for text in ("", ",", "v1", "v1,", "=", "sha256=", "é", "zz", "A" * 5000, ", " * 5000):
