@@ -93,6 +93,12 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """Why it is not active, for people."""
     changed: int = 0
     """When `state` changed last."""
+    began: tuple[str, int] | None = None
+    """Epoch and offset after which it began: its cursor until the ledger has one."""
+
+    def is_over(self, now: int) -> bool:
+        """Tell whether its term has ended; `now` is milliseconds since the Unix epoch."""
+        return 0 < self.expires <= now
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):

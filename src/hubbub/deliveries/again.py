@@ -78,9 +78,20 @@ class Again:
             if known is not None or await lane.find(offset) is not None:
                 new = Parcel(lane.id, offset, 0, 0, self._shared.now(), 0)
                 parcels.append(known or new)
-        lane.hurry(parcels)
+        self._hurry(lane, parcels)
         await self._shared.recorder.flush()
         return len(parcels)
+
+    def _hurry(self, lane: Lane, parcels: Sequence[Parcel]) -> None:
+        """Try parcels again now, waiting ones and dead letters alike, with all their attempts."""
+        shared, now = self._shared, self._shared.now()
+        for old in parcels:
+            if old.is_dead:
+                lane.dead -= 1
+            parcel = Parcel(lane.id, old.offset, old.sequence, 0, now, old.failed, old.reason)
+            lane.waiting.put(parcel, shared.clock.monotonic(), lane.waiting.key(old.offset))
+            shared.recorder.parcel(lane, old.offset, parcel)
+        lane.kick()
 
     async def test(self, lane: Lane) -> Attempt:
         """Send a test event now, whatever the state, and return how it went."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -22,10 +22,11 @@ from hubbub.core.reading import begin
 from hubbub.core.selection import Selection
 from hubbub.core.start import LATEST, Start
 from hubbub.core.subscription import Attempt, Cursor, Policy, State, Subscription
+from hubbub.core.tasks import Tasks
 from hubbub.deliveries.again import Again
 from hubbub.deliveries.dispatcher import Dispatcher
 from hubbub.deliveries.keeper import Keeper, Publish
-from hubbub.deliveries.lane import Lane
+from hubbub.deliveries.lane import TERM_OVER, Lane
 from hubbub.deliveries.options import DeliveryOptions
 from hubbub.deliveries.pace import Gates, Turns
 from hubbub.deliveries.recorder import Recorder
@@ -37,6 +38,9 @@ crash looks at again of topics that nobody delivers."""
 
 TEND = 60.0
 """Seconds between two looks for attempts that are too old, and terms and graces that are over."""
+
+TENDED_AT_ONCE = 500
+"""Subscriptions looked at before everything else gets its turn: there may be 100,000."""
 
 _log = logging.getLogger("hubbub.deliveries")
 
@@ -99,10 +103,10 @@ class Engine:
         self._log = log
         self._ledger = ledger
         self._options = options
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("deliveries")
         self._unlisten: Callable[[], None] | None = None
         self._is_stopping = False
-        self._keeper = Keeper(registry, publish, self._spawn)
+        self._keeper = Keeper(registry, publish, self._tasks.spawn)
         self._rotating: set[str] = set()
         """Subscriptions with a secret that holds only for a while."""
         self.dispatcher = Dispatcher(log.head)
@@ -117,7 +121,7 @@ class Engine:
             timers=timers,
             rng=rng,
             new_id=new_id,
-            spawn=self._spawn,
+            spawn=self._tasks.spawn,
             change=self._changed,
             announce=self._announce,
         )
@@ -138,10 +142,10 @@ class Engine:
             except HubbubError as error:  # one that cannot run must not keep the others from it
                 _log.error("subscription %s cannot run: %s", subscription.id, error.detail)
                 self.subscriptions[subscription.id] = subscription
-        self._spawn(self._tend(), "tending")
+        self._tasks.spawn(self._tend(), "tending")
 
     async def _take_up(self, subscription: Subscription, cursor: Cursor | None, dead: int) -> None:
-        lane = self._lane(subscription, cursor or self._cursor(self._log.head), dead)
+        lane = self._lane(subscription, cursor or self._first(subscription), dead)
         after = 0
         while parcels := await self._ledger.parcels(subscription.id, dead=False, after=after):
             await lane.load(parcels)
@@ -174,8 +178,9 @@ class Engine:
             raise Malformed(f"protocol is one of {known}", pointer="/protocol")
         return channel
 
-    def _cursor(self, offset: int) -> Cursor:
-        return Cursor(self._log.epoch, offset, 0)
+    def _first(self, subscription: Subscription) -> Cursor:
+        """Return the cursor of a subscription that the ledger knows nothing of yet."""
+        return Cursor(*(subscription.began or (self._log.epoch, self._log.head)), 0)
 
     async def stop(self) -> None:
         """Begin nothing more, let what is in flight end, and write down how far all is.
@@ -189,19 +194,13 @@ class Engine:
         flying = [lane for lane in self._lanes.values() if lane.in_flight]
         for lane in self._lanes.values():
             lane.close()
-        if flying and self._tasks:
+        if flying and (workers := self._tasks.named("worker")):
             longest = max(lane.policy.timeout for lane in flying)
-            await asyncio.wait(self._workers(), timeout=min(longest, GRACE))
-        for task in list(self._tasks):
-            task.cancel()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(workers, timeout=min(longest, GRACE))
+        await self._tasks.stop()
         for lane in self._lanes.values():
             self._recorder.moved(lane)
         await self._recorder.flush()
-
-    def _workers(self) -> list[asyncio.Task[None]]:
-        return [task for task in self._tasks if task.get_name() == "deliveries: worker"]
 
     # What service.py does to subscriptions.
 
@@ -225,11 +224,9 @@ class Engine:
                 )
             self._target(subscription)  # before anything is kept: it may be refused
             after, _ = await begin(self._log, start or LATEST, selection)
+            subscription = msgspec.structs.replace(subscription, began=(self._log.epoch, after))
             await self._keeper.save(subscription)
-            lane = self._lane(subscription, self._cursor(after), 0)
-            self._recorder.moved(lane)
-            await self._recorder.flush()
-            lane.start()
+            self._lane(subscription, self._first(subscription), 0).start()
             return
         target = self._target(subscription)
         after = None if start is None else (await begin(self._log, start, selection)).after
@@ -356,8 +353,10 @@ class Engine:
         while True:
             try:
                 await self._forget_attempts()
-                for lane in list(self._lanes.values()):
+                for number, lane in enumerate(list(self._lanes.values())):
                     self._look_after(lane)
+                    if number % TENDED_AT_ONCE == 0:
+                        await asyncio.sleep(0)
             except Exception:  # noqa: BLE001  the next round is due all the same
                 _log.exception("tending to subscriptions failed")
             if self.shared.clock.monotonic() >= next_checkpoint:
@@ -379,20 +378,8 @@ class Engine:
         if lane.id in self._rotating:
             self._rotating.discard(lane.id)
             lane.target = self._target(subscription)
-        is_over = subscription.expires and subscription.expires <= self.shared.now()
-        if is_over and lane.state != "expired":
-            self._changed(subscription, "expired", "its term is over")
-
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=f"deliveries: {name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("%s failed", task.get_name(), exc_info=error)
+        if subscription.is_over(self.shared.now()) and lane.state != "expired":
+            self._changed(subscription, "expired", TERM_OVER)
 
 
 GRACE = 10.0

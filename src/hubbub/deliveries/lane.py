@@ -25,6 +25,8 @@ from hubbub.deliveries.outage import EXPIRED, GONE, Outage
 from hubbub.deliveries.pace import Pace
 from hubbub.deliveries.shared import Shared
 
+TERM_OVER = "its term is over"
+
 MAX_AHEAD = 500
 """Settled events above one that hangs; beyond that it becomes a parcel, and the cursor moves on."""
 
@@ -122,7 +124,7 @@ class Lane:
 
     def _take(self) -> list[Item]:
         """Take what may be sent now, in one request; else see to it that it is looked at again."""
-        if not self.intake.is_open:
+        if not self.intake.is_open or self.ended():
             return []
         now = self._shared.clock.monotonic()
         if wait := self.pace.wait(now):
@@ -137,6 +139,14 @@ class Lane:
         if not self.intake.is_live:
             self.intake.read_on()
         return items
+
+    def ended(self) -> bool:
+        """Tell whether its term is over, in which case nothing more is sent."""
+        subscription = self.subscription
+        if subscription.expires and subscription.is_over(self._shared.now()):
+            self._shared.change(subscription, "expired", TERM_OVER)
+            return True
+        return False
 
     def _choose(self, now: float) -> list[Item]:
         policy, queue = self.policy, self.intake.queue
@@ -377,17 +387,6 @@ class Lane:
         if self.state == "outage":
             self.outage.begin()
         self.intake.read_on()
-        self.kick()
-
-    def hurry(self, parcels: Sequence[Parcel]) -> None:
-        """Try parcels again now, waiting ones and dead letters alike, with all their attempts."""
-        shared, now = self._shared, self._shared.now()
-        for old in parcels:
-            if old.is_dead:
-                self.dead -= 1
-            parcel = Parcel(self.id, old.offset, old.sequence, 0, now, old.failed, old.reason)
-            self.waiting.put(parcel, shared.clock.monotonic(), self.waiting.key(old.offset))
-            shared.recorder.parcel(self, old.offset, parcel)
         self.kick()
 
     def close(self) -> None:

@@ -52,7 +52,7 @@ class Outage:
         delay = max(least, probe_delay(self._number, lane.policy, self._shared.rng))
 
         def due() -> None:
-            if generation == self._generation:
+            if generation == self._generation and not lane.ended():
                 self._shared.spawn(self._probe(generation), "probe")
 
         self._cancel = self._shared.timers.call_later(delay, due)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from random import Random
 from typing import Any
 
@@ -15,6 +14,7 @@ from hubbub.core.event import Event, Record
 from hubbub.core.reading import begin
 from hubbub.core.selection import Selection
 from hubbub.core.start import Start
+from hubbub.core.tasks import Tasks
 from hubbub.streams.encoding import LOCAL, Dialect, Encoding, encoding
 from hubbub.streams.fanout import Fanout
 from hubbub.streams.options import StreamOptions
@@ -24,8 +24,6 @@ from hubbub.wire import sse
 
 WIRE = "hubbub.wire"
 """Where web/server leaves its synchronous writer in `scope["extensions"]`."""
-
-_log = logging.getLogger("hubbub.streams")
 
 
 class Desk:
@@ -39,7 +37,9 @@ class Desk:
         """Connections by kind, for the metrics."""
         self._clock = clock
         self._rng = rng
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("streams")
+        self.spawn = self._tasks.spawn
+        """Runs work that this room owns."""
         self._shared = Shared(
             log, self.fanout, options, asyncio.Semaphore(options.catching_up), self.spawn
         )
@@ -66,10 +66,7 @@ class Desk:
         self.fanout.flush()
         for reader in list(self._readers):
             reader.writer.finish()
-        for task in list(self._tasks):
-            task.cancel()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.stop()
 
     def ephemeral(self, event: Event) -> None:
         """Hand an event to whoever is live now, past the log (design.md)."""
@@ -140,18 +137,6 @@ class Desk:
                 yield item
         finally:
             self.leave("local", reader)
-
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run work that this room owns: it is cancelled at the stop, and its failure is logged."""
-        task = asyncio.create_task(work, name=f"streams: {name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("%s failed", task.get_name(), exc_info=error)
 
     async def _keep_warm(self) -> None:
         every = self.options.heartbeat / len(self._beats)
