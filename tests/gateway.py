@@ -16,7 +16,7 @@ from hubbub.core.selection import EVERYTHING
 from hubbub.core.start import EARLIEST
 from hubbub.deliveries.documents import selection
 from hubbub.deliveries.engine import Engine
-from hubbub.deliveries.options import DeliveryOptions
+from hubbub.deliveries.options import DeliveryOptions, policy_of
 from hubbub.deliveries.secrets import Vault
 from hubbub.deliveries.service import Subscriptions
 from hubbub.log import LogOptions, Tail
@@ -90,7 +90,7 @@ class Gateway:
             channels={"HTTP": WebhookChannel(self.egress, check_target, self.clock, "hubbub")},
             secrets=vault,
             select=selection,
-            policy=DeliveryOptions().policy_of,
+            policy=lambda one: policy_of(one, DeliveryOptions().policy),
             publish=self._news,
             options=DeliveryOptions(),
             clock=self.clock,

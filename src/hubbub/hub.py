@@ -22,6 +22,8 @@ import msgspec
 import uuid_utils
 
 from hubbub.channels.webhook import WebhookChannel
+from hubbub.channels.websub import WebSubChannel
+from hubbub.channels.websub_ping import PingChannel
 from hubbub.client.event import Event
 from hubbub.core.attributes import Value
 from hubbub.core.clock import Clock, LoopTimers, SystemClock
@@ -31,22 +33,31 @@ from hubbub.core.filters import compile_sql
 from hubbub.core.grants import EVERYONE
 from hubbub.core.selection import Filter, Selection
 from hubbub.core.start import Last, Start, parse_since
+from hubbub.core.subscription import Subscription
 from hubbub.core.topic import check_pattern, check_topic
 from hubbub.deliveries.documents import selection
 from hubbub.deliveries.engine import Engine
+from hubbub.deliveries.options import policy_of
 from hubbub.deliveries.secrets import Vault
 from hubbub.deliveries.service import Subscriptions
+from hubbub.hub_websub import WebSub, newest
 from hubbub.log import Tail, open_log, secrets_key
 from hubbub.net import Egress, RequestFailed, check_target
 from hubbub.observe.metrics import Histogram, Metrics, Reader
 from hubbub.settings import Settings
-from hubbub.sources.book import Sources
+from hubbub.sources.book import KINDS, Sources
 from hubbub.sources.publish import Publisher
 from hubbub.sources.webhook.receiver import Receiver
+from hubbub.sources.websub.feeds import Feeds
+from hubbub.sources.websub.followers import Followers
 from hubbub.streams import Streams
 from hubbub.streams.history import History
 from hubbub.web.auth import Authenticator
 from hubbub.web.options import EVERYBODY
+from hubbub.websub import pings
+from hubbub.websub.admission import PROTOCOL as WEBSUB
+from hubbub.websub.hub import WebSubHub
+from hubbub.websub.status import Informant
 from hubbub.wire.cloudevents import DEFAULT_TYPE, Defaults, from_attributes
 from hubbub.wire.sealed import NONCE_LENGTH, seal, unseal
 
@@ -96,6 +107,8 @@ class Hub:
             origins = auth.origins + settings.web.cors_origins
             auth = msgspec.structs.replace(auth, origins=origins)
         self.authenticator = Authenticator(auth, self.clock)
+        self.base = settings.web.public_url.rstrip("/")
+        """URL under which others reach us, empty while it is not known."""
         self._rng = rng or random.SystemRandom()
         self._open: AsyncExitStack | None = None
         self._asgi: ASGIApp | None = None
@@ -110,6 +123,9 @@ class Hub:
     subscriptions: Subscriptions
     sources: Sources
     receiver: Receiver
+    followers: Followers
+    websub: WebSubHub
+    informant: Informant
 
     @property
     def asgi(self) -> ASGIApp:
@@ -145,7 +161,8 @@ class Hub:
             await self._open_egress(stack)
             self._key = await asyncio.to_thread(secrets_key, self.settings.log, os.urandom)
             await self._open_sources()
-            await self._open_deliveries(stack)
+            vault = await self._open_deliveries(stack)
+            await self._open_websub(stack, vault)
             self._metrics = Metrics(self._readers(), {"hubbub_publish_seconds": seconds})
             self._open = stack.pop_all()
 
@@ -160,12 +177,30 @@ class Hub:
 
     async def _open_sources(self) -> None:
         key = self._key
-        self.sources = Sources(
-            self.log.registry,
-            lambda text, context: seal(key, text, context, os.urandom(NONCE_LENGTH)),
-            lambda text, context: unseal([key], text, context),
-        )
+
+        def sealed(text: str, context: str) -> str:
+            return seal(key, text, context, os.urandom(NONCE_LENGTH))
+
+        def opened(text: str, context: str) -> str:
+            return unseal([key], text, context)
+
+        kinds = {**KINDS, "websub": Feeds(check_target)}
+        self.sources = Sources(self.log.registry, sealed, opened, kinds=kinds)
         await self.sources.load()
+        self.followers = Followers(
+            registry=self.log.registry,
+            client=self.fetches,
+            publisher=self.publisher,
+            base=lambda: self.base,
+            clock=self.clock,
+            timers=LoopTimers(),
+            rng=self._rng,
+            entropy=os.urandom,
+            options=self.settings.follow,
+            seal=sealed,
+            unseal=opened,
+        )
+        self.sources.attend("websub", self.followers)
         self.receiver = Receiver(self.publisher, self._fetch, self.clock)
 
     async def _fetch(self, url: str) -> bytes:
@@ -178,10 +213,15 @@ class Hub:
             raise Unavailable(f"it cannot be fetched: status {reply.status}")
         return reply.body
 
-    async def _open_deliveries(self, stack: AsyncExitStack) -> None:
+    async def _open_deliveries(self, stack: AsyncExitStack) -> Vault:
         options, clock, log = self.settings.deliveries, self.clock, self.log
         vault = Vault([self._key], clock, os.urandom)
-        channels = {"HTTP": WebhookChannel(self.egress, check_target, clock, options.origin)}
+        channels = {
+            "HTTP": WebhookChannel(self.egress, check_target, clock, options.origin),
+            WEBSUB: WebSubChannel(self.egress, newest(log, self.history), clock),
+            pings.PROTOCOL: PingChannel(self.egress, clock),
+        }
+        policies = {WEBSUB: self.settings.websub.policy, pings.PROTOCOL: pings.POLICY}
         self.deliveries = Engine(
             log=log,
             registry=log.registry,
@@ -189,7 +229,7 @@ class Hub:
             channels=channels,
             secrets=vault,
             select=selection,
-            policy=options.policy_of,
+            policy=lambda one: policy_of(one, policies.get(one.protocol, options.policy)),
             publish=self._news,
             options=options,
             per_host=self.settings.egress.connections_per_host,
@@ -208,7 +248,47 @@ class Hub:
             clock=clock,
             entropy=os.urandom,
             new_id=new_id,
+            removed=self._removed,
         )
+        return vault
+
+    async def _open_websub(self, stack: AsyncExitStack, vault: Vault) -> None:
+        """Open the hub of WebSub, and begin to follow what other hubs tell."""
+        self._websub = WebSub(
+            options=self.settings.websub,
+            log=self.log,
+            engine=self.deliveries,
+            vault=vault,
+            egress=self.egress,
+            fetches=self.fetches,
+            publish=self.publisher.publish,
+            clock=self.clock,
+            timers=LoopTimers(),
+            rng=self._rng,
+        )
+        self.websub, self.informant = self._websub.hub, self._websub.informant
+        await self._websub.start(stack)
+        await self.followers.start(self.sources)
+        stack.push_async_callback(self.followers.stop)
+        if self.base:
+            await self._websub.reached_at(self.base)
+
+    def _removed(self, subscription: Subscription) -> None:
+        self._websub.removed(subscription)
+
+    async def reached_at(self, base: str) -> None:
+        """Take note under which URL others reach us, where `web.public_url` does not say it.
+
+        Callbacks for hubs are below it, and what hubs of others are told of our topics.
+        """
+        if not self.base:
+            self.base = base
+            self.followers.wake()
+            await self._websub.reached_at(base)
+
+    def hubs(self, base: str) -> list[str]:
+        """Return the WebSub hubs of our topics; `base` is the URL under which we are asked."""
+        return self._websub.urls(base)
 
     async def _news(self, topic: str, kind: str, data: object) -> None:
         """Publish what deliveries have to tell."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from hubbub.core.errors import Conflict, Malformed, NotFound, TooMany, Unavailable
@@ -157,3 +158,55 @@ def test_representations_hold_no_secret(sources: Sources) -> None:
     found = sources.read(document())
     assert isinstance(found, Source)
     assert "hush" not in repr(found) + repr(found.opened)
+
+
+class Keeper:
+    """Whoever does something for sources hears of their changes."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self.heard: list[tuple[str, bool]] = []
+
+    def changed(self, name: str) -> None:
+        self.heard.append((name, name in names(self.sources)))
+
+    def status(self, name: str) -> Any:
+        return {"name": name}
+
+
+async def test_whoever_attends_a_kind_hears_of_every_change(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, other = Keeper(sources), Keeper(sources)
+    sources.attend("webhook", keeper)
+    sources.attend("another", other)
+    source = sources.read(document("a"))
+    await sources.create(source)
+    await sources.replace(source)
+    await sources.delete("a")
+    assert keeper.heard == [("a", True), ("a", True), ("a", False)]
+    assert other.heard == []
+    assert sources.status(source) == {"name": "a"}
+
+    async def fail(*_: object) -> Any:
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(sources._registry, "put", fail)
+    with pytest.raises(Unavailable):
+        await sources.create(source)
+    assert len(keeper.heard) == 3
+
+
+async def test_a_source_that_changes_its_kind_is_news_to_both(sources: Sources) -> None:
+    left, came = Keeper(sources), Keeper(sources)
+    sources.attend("webhook", left)
+    sources.attend("other", came)
+    source = sources.read(document("a"))
+    await sources.create(source)
+    await sources.replace(msgspec.structs.replace(source, kind="other"))
+    assert left.heard == [("a", True), ("a", True)]
+    assert came.heard == [("a", True)]
+
+
+async def test_of_most_there_is_no_status(sources: Sources) -> None:
+    assert sources.status(sources.read(document("a"))) == {}

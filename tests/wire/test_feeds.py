@@ -21,7 +21,7 @@ FEED = Feed(
     "orders/42",
     "http://h/topics/orders/42?format=atom",
     "http://h/topics/orders/42",
-    "http://h/hub",
+    ["http://h/hub"],
 )
 
 
@@ -118,7 +118,7 @@ def test_a_feed_without_events_is_a_feed() -> None:
 
 
 def test_a_feed_of_a_pattern_has_no_hub() -> None:
-    feed = Feed("orders/*", "http://h/u", "http://h/v", None)
+    feed = Feed("orders/*", "http://h/u", "http://h/v")
     assert b"hub" not in feeds.atom(feed, []).replace(b"<name>hubbub", b"")
     assert "hubs" not in json.loads(feeds.json_feed(feed, []))
 
@@ -139,7 +139,7 @@ def test_whatever_comes_the_feed_is_well_formed(body: bytes, subject: str) -> No
 
 
 def test_titles_and_addresses_are_escaped() -> None:
-    feed = Feed("<script>", 'http://h/"x"&y', "http://h/'", 'http://h/"><script>')
+    feed = Feed("<script>", 'http://h/"x"&y', "http://h/'", ['http://h/"><script>'])
     root = ET.fromstring(feeds.atom(feed, []))
     assert root.findtext(f"{ATOM}title") == "<script>"
     hrefs = [link.get("href") for link in root.findall(f"{ATOM}link")]

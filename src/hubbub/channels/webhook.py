@@ -11,36 +11,24 @@ which no signature covers; `data` sends the data alone.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, Protocol, cast
+from typing import Final, Literal
 
 import msgspec
 
+from hubbub.channels.calling import USER_AGENT, Caller, answered, failed, judge
 from hubbub.core.clock import Clock
 from hubbub.core.contracts import Order
 from hubbub.core.errors import Malformed
 from hubbub.core.event import Record
 from hubbub.core.outcome import (
     MAX_BODY,
-    Cause,
-    Delivered,
     Exchange,
     Failed,
-    Gone,
-    Outcome,
-    Timings,
 )
 from hubbub.core.subscription import Subscription
-from hubbub.wire import retry_after
 from hubbub.wire.cloudevents import CE_BATCH_JSON, CE_JSON, to_http
 from hubbub.wire.signatures import Signing, prepare
-
-THROTTLING: Final = frozenset((429, 502, 503, 504))
-"""Answers that ask for less (Standard Webhooks 1.0; 503 is what most servers say instead)."""
-
-GONE: Final = 410
-RETRIED: Final = (301, 302, 303, 307, 308)
 
 SHOWN: Final = frozenset(("authorization", "webhook-signature"))
 """Headers of ours that the record of an attempt does not repeat."""
@@ -48,50 +36,7 @@ SHOWN: Final = frozenset(("authorization", "webhook-signature"))
 HANDSHAKE_TIMEOUT: Final = 15.0
 """Seconds for the OPTIONS request that asks for consent."""
 
-USER_AGENT: Final = "hubbub"
-_log = logging.getLogger("hubbub.channels")
 _SEQUENCE: Final = b'"sequence":'
-
-
-class Answer(Protocol):
-    """An answer, as the HTTP client gives it."""
-
-    @property
-    def status(self) -> int:
-        """Its status code."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[tuple[str, str]]:
-        """Its headers."""
-        ...
-
-    @property
-    def body(self) -> bytes:
-        """The beginning of its body."""
-        ...
-
-    @property
-    def timings(self) -> Any:
-        """Where the time went, as `core.outcome.Timings`."""
-        ...
-
-
-class Caller(Protocol):
-    """The guarded HTTP client (net/)."""
-
-    async def request(  # noqa: PLR0913
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Sequence[tuple[str, str]],
-        body: bytes = b"",
-        timeout: float,  # noqa: ASYNC109
-        max_body: int,
-    ) -> Answer:
-        """Send a request; raises something with `cause`, `detail` and `timings` if it fails."""
-        ...
 
 
 Content = Literal["structured", "binary", "data"]
@@ -215,15 +160,8 @@ class WebhookTarget:
                 max_body=MAX_BODY,
             )
         except Exception as error:  # noqa: BLE001  whatever goes wrong is an outcome
-            return _failure(error, shown)
-        return Exchange(
-            judge(answer, now),
-            answer.status,
-            _timings(answer.timings),
-            shown,
-            list(answer.headers),
-            answer.body,
-        )
+            return failed(error, shown)
+        return answered(answer, judge(answer, now), shown)
 
     def _content(self, order: Order) -> tuple[list[tuple[str, str]], bytes]:
         """Return the headers that describe the body, and the body."""
@@ -259,7 +197,7 @@ class WebhookTarget:
                 max_body=MAX_BODY,
             )
         except Exception as error:  # noqa: BLE001  whatever goes wrong is an outcome
-            return _failure(error, headers) if self._settings.handshake == "required" else None
+            return failed(error, headers) if self._settings.handshake == "required" else None
         said = {name.lower(): value.strip() for name, value in answer.headers}
         if said.get("webhook-allowed-origin") in (self._origin, "*"):
             self.rate = _allowed_rate(said.get("webhook-allowed-rate", "*"))
@@ -269,30 +207,7 @@ class WebhookTarget:
         detail = (
             "the receiver has not consented: it must answer OPTIONS with WebHook-Allowed-Origin"
         )
-        return Exchange(
-            Failed("refused", answer.status, detail),
-            answer.status,
-            _timings(answer.timings),
-            headers,
-            list(answer.headers),
-            answer.body,
-        )
-
-
-def judge(answer: Answer, now: float) -> Outcome:
-    """Tell what an answer means; `now` is the Unix time that a date in it is measured from."""
-    status = answer.status
-    if 200 <= status < 300:  # noqa: PLR2004
-        return Delivered()
-    if status == GONE:
-        return Gone()
-    if status in RETRIED:
-        return Failed("redirect", status, f"status {status}: redirects are not followed")
-    asked = None
-    for name, value in answer.headers:
-        if name.lower() == "retry-after":
-            asked = retry_after.parse(value, now)
-    return Failed("status", status, f"status {status}", status in THROTTLING, asked)
+        return answered(answer, Failed("refused", answer.status, detail), headers)
 
 
 def numbered(record: Record, sequence: int) -> bytes:
@@ -320,25 +235,6 @@ def _type_of(order: Order) -> str:
 def _is_shown(name: str) -> bool:
     """Tell whether a header of a signature may be repeated: ids and times may."""
     return not name.lower().endswith(("signature", "signature-256", "hmac-sha256", "signature-2"))
-
-
-def _timings(given: Any) -> Timings:
-    return Timings(given.dns, given.connect, given.tls, given.first_byte, given.total)
-
-
-def _failure(error: Exception, headers: list[tuple[str, str]]) -> Exchange:
-    """Make an outcome of an error of the HTTP client; any other one is our own mistake."""
-    cause = cast("Cause | None", getattr(error, "cause", None))
-    if cause is None:
-        _log.error("a delivery failed on our side", exc_info=error)
-        detail = f"{type(error).__name__} on our side"
-        return Exchange(Failed("internal", detail=detail), request_headers=headers)
-    found = cast("Any", error)
-    return Exchange(
-        Failed(cause, detail=str(found.detail)),
-        timings=_timings(found.timings),
-        request_headers=headers,
-    )
 
 
 def _allowed_rate(text: str) -> float:

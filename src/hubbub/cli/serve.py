@@ -82,6 +82,7 @@ def _check_exposure(settings: Settings, *, insecure: bool) -> None:
 
 async def _serve(settings: Settings) -> int:
     from hubbub.hub import Hub  # noqa: PLC0415
+    from hubbub.web.auth.origins import is_loopback  # noqa: PLC0415
     from hubbub.web.server import Server  # noqa: PLC0415
     from hubbub.web.server.listeners import bind  # noqa: PLC0415
 
@@ -91,6 +92,8 @@ async def _serve(settings: Settings) -> int:
         sockets = bind(settings.server)
         for listening in sockets:  # who reads the lines below may connect at once
             listening.listen(settings.server.backlog)
+        if is_loopback(settings.server.host) and not settings.server.uds:
+            await hub.reached_at(_url(settings, sockets))  # from elsewhere nobody can tell
         print("\n".join(_greeting(settings, hub, sockets)), flush=True)
         return await Server(hub.asgi, settings.server).serve(sockets)
 

@@ -44,6 +44,9 @@ MEMBERS: Final = (
 )
 """What may be said."""
 
+PROTOCOL: Final = "HTTP"
+"""Of subscriptions that people make: webhooks. The others are made by a part of the gateway."""
+
 READ_ONLY: Final = (
     "id",
     "status",

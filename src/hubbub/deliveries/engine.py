@@ -208,6 +208,11 @@ class Engine:
         """Raise `Malformed` with a pointer for what the channel cannot do."""
         self._channel(subscription).check(subscription)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether there may be one more subscription."""
+        return len(self.subscriptions) < self._options.max_subscriptions
+
     async def put(self, subscription: Subscription, start: Start | None) -> None:
         """Add a subscription, or take over a new version of one; durable when it returns.
 
@@ -217,7 +222,7 @@ class Engine:
         selection = self._select(subscription)
         lane = self._lanes.get(subscription.id)
         if lane is None:
-            if len(self.subscriptions) >= self._options.max_subscriptions:
+            if not self.has_room:
                 raise Conflict(
                     f"there are {self._options.max_subscriptions} subscriptions, the most that"
                     " deliveries.max_subscriptions allows"

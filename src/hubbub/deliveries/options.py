@@ -30,8 +30,9 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     origin: str = "hubbub"
     """Our name in the CloudEvents webhook handshake (`WebHook-Request-Origin`): a DNS name."""
 
-    def policy_of(self, subscription: Subscription) -> Policy:
-        """Return the policy of a subscription: what it says itself goes before ours."""
-        if not subscription.config:
-            return self.policy
-        return msgspec.convert(msgspec.structs.asdict(self.policy) | subscription.config, Policy)
+
+def policy_of(subscription: Subscription, policy: Policy) -> Policy:
+    """Return the policy of a subscription: what it says itself goes before what is given."""
+    if not subscription.config:
+        return policy
+    return msgspec.convert(msgspec.structs.asdict(policy) | subscription.config, Policy)

@@ -112,6 +112,12 @@ class Vault:
         """Return a subscription that is signed with other secrets."""
         return self.sealed(subscription, "secrets", msgspec.json.encode(secrets).decode())
 
+    def with_secret(self, subscription: Subscription, secret: str) -> Subscription:
+        """Return a subscription that is signed with one secret and no other; empty: not at all."""
+        if not secret:
+            return self.sealed(subscription, "secrets", "")
+        return self.with_secrets(subscription, [Secret(secret)])
+
     def secrets(self, subscription: Subscription) -> tuple[Secret, ...]:
         """Return the signing secrets of a subscription, those that are over included."""
         return _stored.decode(self.opened(subscription, "secrets") or "[]")

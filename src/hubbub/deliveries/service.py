@@ -10,8 +10,8 @@ Changes of one gateway's subscriptions are made one after the other, so that non
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -20,12 +20,13 @@ from hubbub.core.contracts import Ledger, Log
 from hubbub.core.errors import Conflict, Forbidden, HubbubError, Malformed, NotFound
 from hubbub.core.grants import Principal
 from hubbub.core.start import LATEST, Start
-from hubbub.core.subscription import Attempt, State, Subscription
+from hubbub.core.subscription import Subscription
 from hubbub.core.topic import covers
 from hubbub.deliveries import documents
 from hubbub.deliveries.documents import STANDARD, Draft, InvalidSubscription
 from hubbub.deliveries.members import Reader
-from hubbub.deliveries.past import Past, Retrying, moment
+from hubbub.deliveries.past import Past, moment
+from hubbub.deliveries.running import Engine
 from hubbub.deliveries.secrets import (
     ED25519,
     GRACE,
@@ -42,7 +43,6 @@ from hubbub.deliveries.shown import (
     AttemptShown,
     DeadShown,
     SecretShown,
-    Standing,
     show,
     show_attempt,
     show_secrets,
@@ -52,49 +52,6 @@ from hubbub.wire.signatures import jwk, prepare
 KEYS_KEPT: Final = 5.0
 """Seconds for which the public keys are not gathered anew: anybody may ask for them, and there may
 be 100,000 subscriptions to look through. A change made here is seen at once."""
-
-
-class Engine(Retrying, Protocol):
-    """The running subscriptions: `deliveries.engine.Engine`."""
-
-    @property
-    def subscriptions(self) -> Mapping[str, Subscription]:
-        """As they are now, by id."""
-        ...
-
-    async def put(self, subscription: Subscription, start: Start | None) -> None:
-        """Add or update one; `start` places its cursor, None keeps it. Raises `Malformed`."""
-        ...
-
-    async def remove(self, id: str) -> None:  # noqa: A002
-        """Delete one and what is known of its deliveries."""
-        ...
-
-    async def change(self, id: str, state: State, reason: str) -> Subscription:  # noqa: A002
-        """Pause, resume, disable; durable and announced."""
-        ...
-
-    async def replay(
-        self,
-        id: str,  # noqa: A002
-        start: Start,
-        until: Start | None,
-        only_failed: bool,
-    ) -> int:
-        """Deliver a part of the log again; return how many events that is. Raises `Conflict`."""
-        ...
-
-    async def test(self, id: str) -> Attempt:  # noqa: A002
-        """Send a test event now and return how it went."""
-        ...
-
-    def status(self, id: str) -> Standing:  # noqa: A002
-        """Tell how far one is. Raises `NotFound` for one that cannot run."""
-        ...
-
-    def check(self, subscription: Subscription) -> None:
-        """Raise `Malformed` with a pointer for what its channel cannot do."""
-        ...
 
 
 class Subscriptions:
@@ -110,8 +67,11 @@ class Subscriptions:
         clock: Clock,
         entropy: Entropy,
         new_id: Callable[[], str],
+        removed: Callable[[Subscription], object] = lambda _: None,
     ) -> None:
+        """Stand on these; `removed` is told of what was deleted here."""
         self._engine = engine
+        self._removed = removed
         self._past = Past(engine, ledger, log)
         self._log = log
         self._vault = vault
@@ -165,21 +125,22 @@ class Subscriptions:
     async def replace(self, id: str, document: object, principal: Principal) -> dict[str, Any]:  # noqa: A002
         """Put another document in its place; secrets that it does not name stay, as does the cursor."""
         async with self._changing:
-            current = self._managed(id, principal)
+            current = self._own(id, principal)
             return await self._update(current, document, principal)
 
     async def patch(self, id: str, patch: object, principal: Principal) -> dict[str, Any]:  # noqa: A002
         """Apply a JSON merge patch (RFC 7396)."""
         async with self._changing:
-            current = self._managed(id, principal)
+            current = self._own(id, principal)
             return await self._update(current, documents.patched(current, patch), principal)
 
     async def delete(self, id: str, principal: Principal) -> None:  # noqa: A002
         """Delete a subscription and all that is known of its deliveries."""
         async with self._changing:
-            self._managed(id, principal)
+            subscription = self._managed(id, principal)
             await self._engine.remove(id)
             self._keys_until = 0.0
+            self._removed(subscription)
 
     async def _update(
         self, current: Subscription, document: object, principal: Principal
@@ -254,7 +215,7 @@ class Subscriptions:
 
     async def test(self, id: str, principal: Principal) -> AttemptShown:  # noqa: A002
         """Send a test event, whatever the state, and return how it went."""
-        self._managed(id, principal)
+        self._own(id, principal)
         return show_attempt(await self._engine.test(id), self._log.epoch, b"")
 
     def _range(self, document: object) -> tuple[Start, Start | None, bool]:
@@ -315,13 +276,13 @@ class Subscriptions:
 
     def secret(self, id: str, principal: Principal) -> SecretShown:  # noqa: A002
         """Tell the signing secrets that hold."""
-        subscription = self._managed(id, principal)
+        subscription = self._own(id, principal)
         return show_secrets(self._vault.secrets(subscription), self._clock.now())
 
     async def rotate(self, id: str, document: object, principal: Principal) -> SecretShown:  # noqa: A002
         """Sign with a new secret; the old ones sign along for `grace`, 24 h unless it is said."""
         async with self._changing:
-            subscription = self._managed(id, principal)
+            subscription = self._own(id, principal)
             dialects = subscription.protocolsettings.get("signing", STANDARD)
             reader = Reader()
             members = reader.object(document, "", ("grace", "secret"))
@@ -373,6 +334,16 @@ class Subscriptions:
         if subscription is None or not _may_manage(principal, subscription.topics):
             raise NotFound(
                 "there is no such subscription; GET /subscriptions lists those there are"
+            )
+        return subscription
+
+    def _own(self, id: str, principal: Principal) -> Subscription:  # noqa: A002
+        """Return one that people made, and may change. Raises `Conflict` for the others."""
+        subscription = self._managed(id, principal)
+        if subscription.protocol != documents.PROTOCOL:
+            raise Conflict(
+                f"a subscription of protocol {subscription.protocol} is changed by whoever asked for it,"
+                " not here: it can be paused, resumed, replayed and deleted"
             )
         return subscription
 

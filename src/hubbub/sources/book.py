@@ -33,7 +33,7 @@ KIND: Final = "source"
 MAX_SOURCES: Final = 1000
 """All of them are in memory, with their keys: some kilobytes each."""
 
-READ_ONLY: Final = ("url", "secrets", "problem")
+READ_ONLY: Final = ("url", "secrets", "status", "problem")
 """Members of what is shown that may come back and say nothing."""
 
 Seal = Callable[[str, str], str]
@@ -83,6 +83,18 @@ class Kind(Protocol):
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({"webhook": Webhooks()})
+
+
+class Keeper(Protocol):
+    """Whoever does something for the sources of a kind without being called from outside."""
+
+    def changed(self, name: str) -> None:
+        """Take note that a source of this name was made, replaced or deleted, and kept so."""
+        ...
+
+    def status(self, name: str) -> Mapping[str, Any]:
+        """Tell how a source stands, in JSON."""
+        ...
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +158,17 @@ class Sources:
         self._unseal = unseal
         self._kinds = kinds
         self._sources: dict[str, Source] = {}
+        self._keepers: dict[str, Keeper] = {}
         self._changing = asyncio.Lock()  # the registry and our memory change in the same order
+
+    def attend(self, kind: str, keeper: Keeper) -> None:
+        """Have somebody hear of every change of the sources of a kind, and say how they stand."""
+        self._keepers[kind] = keeper
+
+    def status(self, source: Source) -> Mapping[str, Any]:
+        """Tell how a source stands; of most kinds there is nothing to tell."""
+        keeper = self._keepers.get(source.kind)
+        return {} if keeper is None or source.opened is None else keeper.status(source.name)
 
     async def load(self) -> None:
         """Read all sources; to be called once, before anything else. Raises `Unavailable`."""
@@ -229,9 +251,15 @@ class Sources:
     async def delete(self, name: str) -> None:
         """Forget a source. Raises `NotFound` or `Unavailable`."""
         async with self._changing:
-            self.get(name)
+            known = self.get(name)
             await self._registry.delete(KIND, name)
             del self._sources[name]
+            self._tell(name, known.kind)
+
+    def _tell(self, name: str, *kinds: str) -> None:
+        for kind in kinds:
+            if kind in self._keepers:
+                self._keepers[kind].changed(name)
 
     async def _put(self, source: Source) -> None:
         if source.name not in self._sources and len(self._sources) >= MAX_SOURCES:
@@ -244,7 +272,9 @@ class Sources:
             sealed=source.sealed,
         )
         await self._registry.put(KIND, source.name, msgspec.json.encode(stored))
+        known = self._sources.get(source.name, source)
         self._sources[source.name] = source
+        self._tell(source.name, *{known.kind, source.kind})
 
     def _kept(self, draft: _Draft, kind: Kind) -> dict[str, Any]:
         """Return the secret options that a source has already and that are not given anew."""

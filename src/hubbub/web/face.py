@@ -68,6 +68,10 @@ class Hub(Protocol):
         """The time."""
         ...
 
+    def hubs(self, base: str) -> Sequence[str]:
+        """Return the WebSub hubs of our topics; `base` is the URL under which we are asked."""
+        ...
+
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return the metrics as (media type, body) in a form that an `Accept` header takes."""
         ...

@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from typing import Final, NamedTuple
-from urllib.parse import urlencode
 
-from hubbub.core.errors import VersionNotSupported
+from hubbub.core.errors import NotFound, VersionNotSupported
 from hubbub.core.event import Record
 from hubbub.core.grants import Principal
 from hubbub.core.reading import position
@@ -25,6 +24,9 @@ from hubbub.wire.cloudevents import CE_BATCH_JSON, NDJSON, batch
 from hubbub.wire.links import header as link_header
 
 VARY: Final[Headers] = ((b"vary", b"accept, authorization"),)
+
+SANDBOX: Final = (b"content-security-policy", b"sandbox; default-src 'none'")
+"""What others have published is shown, and never runs as if it were a page of ours."""
 
 
 class _Asked(NamedTuple):
@@ -55,6 +57,8 @@ class Read:
                 return await self._stream(scope, receive, send, asked)
             case "atom" | "json-feed":
                 return await self._feed(scope, asked)
+            case "latest":
+                return await self._latest(scope, asked)
             case _:
                 return await self._history(scope, asked)
 
@@ -69,7 +73,8 @@ class Read:
             newest_first=wanted.newest_first,
             before=wanted.before,
         )
-        links = reading.links(scope, hub, asked.target)
+        form = "batch" if asked.form == "batch" else ""
+        links = reading.links(scope, hub, asked.target, query, form)
         if cursor is not None:
             following = reading.next_query(query, cursor, newest_first=wanted.newest_first)
             links.append((f"{reading.base_url(scope, hub)}{asked.target.path}?{following}", "next"))
@@ -90,11 +95,10 @@ class Read:
             limit=feeds.NEWEST,
             newest_first=True,
         )
-        suffix = f"?format={asked.form}"
-        links = reading.links(scope, hub, asked.target, suffix)
+        links = reading.links(scope, hub, asked.target, query, asked.form)
         if links:
             headers.append((b"link", link_header(links)))
-        body = self._write_feed(scope, asked, suffix, records)
+        body = self._write_feed(scope, asked, records)
         tag = b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode()
         headers.append((b"etag", tag))
         if has_tag(scope, tag):
@@ -102,17 +106,36 @@ class Read:
         kind = feeds.ATOM if asked.form == "atom" else feeds.JSON_FEED
         return Answer(200, kind.encode(), body, headers)
 
-    def _write_feed(
-        self, scope: Scope, asked: _Asked, suffix: str, records: Sequence[Record]
-    ) -> bytes:
+    async def _latest(self, scope: Scope, asked: _Asked) -> Answer:
+        """Answer with the newest event as it was sent: a topic that is a document."""
+        hub, query = self._hub, asked.query
+        headers = [(b"cache-control", b"private, no-cache"), *VARY, self._position(), SANDBOX]
+        if links := reading.links(scope, hub, asked.target, query, "latest"):
+            headers.append((b"link", link_header(links)))
+        records, _ = await hub.history.page(
+            reading.selection(asked.principal, asked.target, query),
+            EARLIEST,
+            limit=1,
+            newest_first=True,
+        )
+        if not records:
+            raise NotFound("nothing was published to this topic yet, or it is kept no longer")
+        tag = b'"%d-%d"' % (records[0].offset, records[0].recorded)
+        headers.append((b"etag", tag))
+        if has_tag(scope, tag):
+            return Answer(304, headers=headers)
+        data = records[0].data()
+        kind = data.content_type or "application/octet-stream"
+        return Answer(200, kind.encode("latin-1", "replace"), data.content or b"", headers)
+
+    def _write_feed(self, scope: Scope, asked: _Asked, records: Sequence[Record]) -> bytes:
         target = asked.target
         base = reading.base_url(scope, self._hub)
-        several = [("topic", topic) for topic in target.topics] if len(target.topics) > 1 else []
         feed = feeds.Feed(
             title=", ".join(target.topics) or "all topics",
-            url=base + target.path + "&".join(filter(None, (suffix, urlencode(several)))),
+            url=base + reading.self_path(target, asked.query, asked.form),
             home=base + target.path,
-            hub=None if target.single is None else f"{base}/hub",
+            hubs=() if target.single is None else self._hub.hubs(base),
         )
         return (feeds.atom if asked.form == "atom" else feeds.json_feed)(feed, records)
 
@@ -126,7 +149,7 @@ class Read:
         start = reading.stream_start(scope, query, hub.clock.now())
         event_types, control = reading.stream_extras(query)
         headers = [*VARY, self._position()]
-        if links := reading.links(scope, hub, asked.target):
+        if links := reading.links(scope, hub, asked.target, query):
             headers.append((b"link", link_header(links)))
         if scope["method"] == "HEAD":
             return Answer(200, b"text/event-stream", headers=[*NO_STORE, *headers])

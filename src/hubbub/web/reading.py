@@ -21,7 +21,7 @@ from hubbub.wire.feeds import ATOM, JSON_FEED
 from hubbub.wire.links import encode_path, topic_of, topic_path
 from hubbub.wire.negotiate import best
 
-Format = Literal["json", "batch", "ndjson", "sse", "atom", "json-feed"]
+Format = Literal["json", "batch", "ndjson", "sse", "atom", "json-feed", "latest"]
 
 MEDIA_TYPES: Final[dict[str, Format]] = {
     "application/json": "json",
@@ -37,7 +37,10 @@ DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
 """Events on one page: a few hundred kilobytes as a rule."""
 
-FORMATS: Final[dict[str, Format]] = {name: name for name in MEDIA_TYPES.values()}
+FORMATS: Final[dict[str, Format]] = {
+    **{name: name for name in MEDIA_TYPES.values()},
+    "latest": "latest",
+}
 """Values of `format` that choose what an answer is."""
 
 STREAMED: Final = ("cloudevents", "data")
@@ -170,9 +173,24 @@ def next_query(query: Query, cursor: Position, *, newest_first: bool) -> str:
     return urlencode(kept)
 
 
-def links(scope: Scope, hub: Hub, wanted: Target, suffix: str = "") -> list[tuple[str, str]]:
-    """Return the links that belong on every answer about a single topic: its hub and itself."""
+def self_path(wanted: Target, query: Query, form: str = "") -> str:
+    """Return the path of what is asked for as a topic: where it starts and how many is no part of it.
+
+    `form` is the `format` of this representation, each of which is a topic of its own (WebSub, 4).
+    """
+    several = wanted.topics if len(wanted.topics) > 1 else ()
+    fields = [("format", form)] if form else []
+    fields += [("topic", topic) for topic in several]
+    fields += [(name, value) for name, value in query.fields if name in ("type", "filter")]
+    return wanted.path + (f"?{urlencode(fields)}" if fields else "")
+
+
+def links(
+    scope: Scope, hub: Hub, wanted: Target, query: Query, form: str = ""
+) -> list[tuple[str, str]]:
+    """Return the links that belong on every answer about a single topic: its hubs and itself."""
     if wanted.single is None:
         return []
     base = base_url(scope, hub)
-    return [(f"{base}/hub", "hub"), (base + topic_path(wanted.single) + suffix, "self")]
+    told = [(url, "hub") for url in hub.hubs(base)]
+    return [*told, (base + self_path(wanted, query, form), "self")]

@@ -23,7 +23,7 @@ from hubbub.core.errors import (
 from hubbub.core.event import Published
 from hubbub.core.start import MAX_LAST
 from hubbub.core.topic import MAX_PATTERNS
-from hubbub.web import health, routes_sources, routes_subscriptions, static
+from hubbub.web import callbacks, health, routes_sources, routes_subscriptions, static, websub
 from hubbub.web.answers import Answer
 from hubbub.web.face import Receive, Scope, Send
 from hubbub.web.health import Alive, Ready
@@ -31,8 +31,10 @@ from hubbub.web.operations import Operation, Parameter, Resource, Response
 from hubbub.web.publish import Batch, Publish
 from hubbub.web.read import Read
 from hubbub.web.reading import DEFAULT_LIMIT, FORMATS, MAX_LIMIT, STREAMED
+from hubbub.web.routes_callbacks import callback_resources
 from hubbub.web.routes_sources import source_resources
 from hubbub.web.routes_subscriptions import subscription_resources
+from hubbub.web.routes_websub import websub_resources
 from hubbub.web.schemas import (
     ANYTHING,
     CLOUDEVENT,
@@ -121,7 +123,7 @@ _READING: Final = (
 )
 
 
-class Hub(routes_subscriptions.Hub, routes_sources.Hub, Protocol):
+class Hub(routes_subscriptions.Hub, routes_sources.Hub, websub.Hub, callbacks.Hub, Protocol):
     """The gateway as all of these addresses see it."""
 
 
@@ -144,6 +146,8 @@ def resources(hub: Hub) -> list[Resource]:
         Resource("/ws", _upgrade(), websocket=multiplexed_socket(hub)),
         *subscription_resources(hub),
         *source_resources(hub),
+        *websub_resources(hub),
+        *callback_resources(hub),
         Resource("/health/live", _live()),
         Resource("/health/ready", _ready(hub)),
         Resource("/metrics", _metrics(hub)),
@@ -209,15 +213,16 @@ def _read(hub: Hub, name: str, topic: Parameter) -> Operation:
                     "text/event-stream": {},
                     ATOM: TEXT,
                     JSON_FEED: {"type": "object"},
+                    "*/*": {},  # with format=latest: whatever the newest event is
                 },
                 {
                     "Hubbub-Position": "The newest position when the answer was begun.",
                     "Link": "rel=next while there is more; rel=hub and rel=self for one topic.",
                 },
             ),
-            304: Response("The feed has not changed."),
+            304: Response("The feed, or the newest event, has not changed."),
         },
-        errors=(Malformed, *_AUTH, NotAcceptable, Gap, Unavailable, VersionNotSupported),
+        errors=(Malformed, *_AUTH, NotFound, NotAcceptable, Gap, Unavailable, VersionNotSupported),
     )
 
 

@@ -75,12 +75,13 @@ def _create(manage: Manage) -> Operation:
         tag="sources",
         summary="Make a source",
         description="Of kind `webhook`: somebody else's webhooks, verified by the rules of their"
-        " provider, become events of the topic that the template names.",
+        " provider, become events of the topic that the template names. Of kind `websub`: a feed or"
+        " page of somebody else is followed, pushed by its hub and polled where none pushes.",
         handler=manage.create,
         body={"application/json": Written},
         answers={
             201: Response(
-                "Made; post to `url`.",
+                "Made; of kind `webhook`, post to `url`.",
                 {"application/json": Shown},
                 {"Location": "The address of the source."},
             )
@@ -97,7 +98,9 @@ def _show(manage: Manage) -> Operation:
         summary="A source",
         handler=manage.show,
         parameters=(_NAME,),
-        answers={200: Response("Without its secrets.", {"application/json": Shown})},
+        answers={
+            200: Response("Without its secrets; with its `status`.", {"application/json": Shown})
+        },
         errors=(*_MANAGING, NotFound),
     )
 

@@ -104,6 +104,10 @@ class Sources(Protocol):
         """Return one."""
         ...
 
+    def status(self, source: Any) -> Mapping[str, Any]:
+        """Tell how one stands; empty where there is nothing to tell."""
+        ...
+
     def read(self, body: bytes, name: str | None = None) -> Any:
         """Read a document; nothing is kept yet."""
         ...
@@ -138,11 +142,14 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     topic: str
     """The template in force."""
     url: str
-    """Where others post to."""
+    """Where others post to; of kind `websub`: what is followed."""
     secrets: int
     """How many hold; they are never shown."""
     max_bytes: int | None = None
     options: Mapping[str, Any] = {}
+    status: Mapping[str, Any] = {}
+    """How it stands, where it is asked for alone: of kind `websub`, how news come, and what its hubs
+    did; docs/websub.md has the members."""
     problem: str = ""
     """Why it takes nothing, and what to do."""
 
@@ -164,7 +171,8 @@ class Written(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_bytes: int | None = None
     """Largest body that is taken, below `publish.max_bytes`."""
     options: dict[str, Any] = {}
-    """For `webhook`: `provider`, `secrets`, and what else docs/webhooks.md has."""
+    """For `webhook`: `provider`, `secrets`, and what else docs/webhooks.md has. For `websub`: `url`,
+    and what else docs/websub.md has."""
 
 
 class Manage:
@@ -193,7 +201,8 @@ class Manage:
         principal = self._manager(scope)
         source = self._hub.sources.get(_name(scope))
         _require(principal, source)
-        return _json(200, self._shown(scope, source))
+        status = self._hub.sources.status(source)
+        return _json(200, msgspec.structs.replace(self._shown(scope, source), status=status))
 
     async def replace(self, scope: Scope, receive: Receive, _: Send) -> Answer:
         """Put a source in place of another, or make it."""

@@ -39,8 +39,8 @@ class Feed(msgspec.Struct, frozen=True):
     """Its own address."""
     home: str
     """Address of the topic."""
-    hub: str | None
-    """Address of its WebSub hub, if it is a topic of one."""
+    hubs: Sequence[str] = ()
+    """Addresses of its WebSub hubs, if it is a topic of any."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -75,8 +75,7 @@ def entry(record: Record) -> Entry:
 def atom(feed: Feed, records: Sequence[Record]) -> bytes:
     """Write an Atom feed, newest entry first."""
     links = [("self", feed.url), ("alternate", feed.home)]
-    if feed.hub is not None:
-        links.append(("hub", feed.hub))
+    links += [("hub", hub) for hub in feed.hubs]
     lines = [
         '<?xml version="1.0" encoding="utf-8"?>',
         '<feed xmlns="http://www.w3.org/2005/Atom">',
@@ -100,8 +99,8 @@ def json_feed(feed: Feed, records: Sequence[Record]) -> bytes:
         "home_page_url": feed.home,
         "feed_url": feed.url,
     }
-    if feed.hub is not None:
-        document["hubs"] = [{"type": "WebSub", "url": feed.hub}]
+    if feed.hubs:
+        document["hubs"] = [{"type": "WebSub", "url": hub} for hub in feed.hubs]
     document["items"] = [_item(entry(record)) for record in records]
     return msgspec.json.encode(document)
 

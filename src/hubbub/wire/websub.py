@@ -10,15 +10,31 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
 from hubbub.core.attributes import media_type
 from hubbub.core.errors import Malformed, Unsupported
+from hubbub.wire.feeds import NEWEST
 
 FORM: Final = "application/x-www-form-urlencoded"
+
+Form = Literal["json", "batch", "atom", "json-feed", "latest"]
+"""How a topic of ours is represented: its events as JSON, two kinds of feeds, or the data of the last
+event. They are the values of `format` in its URL; `latest` is also what topics of others are."""
+
+FORMS: Final[dict[str, Form]] = {form: form for form in get_args(Form)}
+
+BATCH: Final[dict[Form, int]] = {
+    "json": 100,
+    "batch": 100,
+    "atom": NEWEST,
+    "json-feed": NEWEST,
+    "latest": 1,
+}
+"""Events of one notification, as many as are on a page that is fetched."""
 
 METHODS: Final = ("sha256", "sha1", "sha384", "sha512")
 """Signature methods (section 7.1), ours first."""
@@ -67,6 +83,24 @@ class Subscribing(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Show which it is; the secret and the token stay out of logs and tracebacks."""
         return f"Subscribing({self.mode}, {self.topic!r})"
+
+
+class Delivering(msgspec.Struct, frozen=True, kw_only=True):
+    """How the hub delivers to one callback: the `protocolsettings` of a subscription it made."""
+
+    topic: str
+    """URL of the topic as it was subscribed to."""
+    hub: str
+    """URL of the hub as publishers advertise it."""
+    form: Form
+    method: str
+    """Signature method."""
+    lease: int
+    """Seconds that were granted."""
+    renew: bool = False
+    """Whether the hub asks again before the lease ends: old clients never do."""
+    is_foreign: bool = False
+    """Whether the topic is fetched from somebody else."""
 
 
 class Publishing(msgspec.Struct, frozen=True):

@@ -1,0 +1,107 @@
+"""What channels over HTTP have in common: the client they are handed, and what its answers mean."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Final, Protocol, cast
+
+from hubbub.core.outcome import Cause, Delivered, Exchange, Failed, Gone, Outcome, Timings
+from hubbub.wire import retry_after
+
+THROTTLING: Final = frozenset((429, 502, 503, 504))
+"""Answers that ask for less (Standard Webhooks 1.0; 503 is what most servers say instead)."""
+
+GONE: Final = 410
+REDIRECTS: Final = (301, 302, 303, 307, 308)
+USER_AGENT: Final = "hubbub"
+
+_log = logging.getLogger("hubbub.channels")
+
+
+class Answer(Protocol):
+    """An answer, as the HTTP client gives it."""
+
+    @property
+    def status(self) -> int:
+        """Its status code."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """Its headers."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The beginning of its body."""
+        ...
+
+    @property
+    def timings(self) -> Any:
+        """Where the time went, as `core.outcome.Timings`."""
+        ...
+
+
+class Caller(Protocol):
+    """The guarded HTTP client (net/)."""
+
+    async def request(  # noqa: PLR0913
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[tuple[str, str]],
+        body: bytes = b"",
+        timeout: float,  # noqa: ASYNC109
+        max_body: int,
+    ) -> Answer:
+        """Send a request; raises something with `cause`, `detail` and `timings` if it fails."""
+        ...
+
+
+def judge(answer: Answer, now: float) -> Outcome:
+    """Tell what an answer means; `now` is the Unix time that a date in it is measured from."""
+    status = answer.status
+    if 200 <= status < 300:  # noqa: PLR2004
+        return Delivered()
+    if status == GONE:
+        return Gone()
+    if status in REDIRECTS:
+        return Failed("redirect", status, f"status {status}: redirects are not followed")
+    asked = None
+    for name, value in answer.headers:
+        if name.lower() == "retry-after":
+            asked = retry_after.parse(value, now)
+    return Failed("status", status, f"status {status}", status in THROTTLING, asked)
+
+
+def answered(answer: Answer, outcome: Outcome, request_headers: list[tuple[str, str]]) -> Exchange:
+    """Return what was on the wire, and what it means; the headers are those that may be shown."""
+    return Exchange(
+        outcome,
+        answer.status,
+        _timings(answer.timings),
+        request_headers,
+        list(answer.headers),
+        answer.body,
+    )
+
+
+def _timings(given: Any) -> Timings:
+    return Timings(given.dns, given.connect, given.tls, given.first_byte, given.total)
+
+
+def failed(error: Exception, headers: list[tuple[str, str]]) -> Exchange:
+    """Make an outcome of an error of the HTTP client; any other one is our own mistake."""
+    cause = cast("Cause | None", getattr(error, "cause", None))
+    if cause is None:
+        _log.error("a delivery failed on our side", exc_info=error)
+        detail = f"{type(error).__name__} on our side"
+        return Exchange(Failed("internal", detail=detail), request_headers=headers)
+    found = cast("Any", error)
+    return Exchange(
+        Failed(cause, detail=str(found.detail)),
+        timings=_timings(found.timings),
+        request_headers=headers,
+    )

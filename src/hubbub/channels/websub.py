@@ -1,0 +1,162 @@
+"""`WEBSUB`: deliveries to the callbacks of WebSub subscribers (W3C Recommendation, section 7).
+
+Guarantees: the body is the topic in the representation that its URL asks for, with the Content-Type
+that a GET of it has; `Link` names the hub and the topic; it is signed if, and only if, the subscriber
+gave a secret; only 2xx is success, a redirect is not followed, 410 ends the subscription.
+
+What is sent is the same for all subscribers of a topic that are equally far, so it is made once; the
+signature is each one's own. A feed holds what this subscriber has not confirmed yet, up to 50 entries
+(section 7 lets a hub leave out entries that were delivered); a JSON Feed is whole, its newest 50.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from hubbub.channels.calling import USER_AGENT, Caller, answered, failed, judge
+from hubbub.core.clock import Clock
+from hubbub.core.contracts import Order
+from hubbub.core.event import Record
+from hubbub.core.outcome import Exchange
+from hubbub.core.subscription import Subscription
+from hubbub.wire import feeds
+from hubbub.wire.cloudevents import CE_BATCH_JSON, batch
+from hubbub.wire.links import header as link_header
+from hubbub.wire.websub import Delivering, Form, sign
+
+KEPT_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of made notifications that are remembered for the next subscriber."""
+
+MAX_ANSWER: Final = 4096
+"""Bytes kept of an answer, for whoever looks for a mistake: it means nothing (section 7)."""
+
+Newest = Callable[[Subscription, int], Awaitable[Sequence[Record]]]
+"""Returns the newest 50 events that a subscription selects, up to an offset, newest first."""
+
+
+class Content(msgspec.Struct, frozen=True):
+    """A notification, but for its signature."""
+
+    media_type: str
+    body: bytes
+
+
+class WebSubChannel:
+    """Makes targets of subscriptions."""
+
+    def __init__(self, caller: Caller, newest: Newest, clock: Clock) -> None:
+        self.caller = caller
+        self.clock = clock
+        self._newest = newest
+        self._made: OrderedDict[tuple[str, Form, tuple[int, ...]], Content] = OrderedDict()
+        self._kept = 0
+        self._making = asyncio.Lock()
+
+    def check(self, subscription: Subscription) -> None:
+        """Check nothing: the hub made it."""
+
+    def target(
+        self, subscription: Subscription, secrets: Sequence[str], credential: str
+    ) -> WebSubTarget:
+        """Make a subscription ready."""
+        del credential  # the callback is the credential
+        settings = msgspec.convert(subscription.protocolsettings, Delivering)
+        return WebSubTarget(self, subscription, settings, secrets[0] if secrets else "")
+
+    async def content(
+        self, subscription: Subscription, settings: Delivering, records: Sequence[Record]
+    ) -> Content:
+        """Return what is sent for some events; made once for all who are equally far."""
+        key = settings.topic, settings.form, tuple(record.offset for record in records)
+        if (made := self._made.get(key)) is not None:
+            return made
+        if settings.form != "json-feed":
+            made = written(settings, subscription.topics, records)
+        else:
+            async with self._making:
+                if (made := self._made.get(key)) is None:
+                    newest = await self._newest(subscription, records[-1].offset)
+                    made = written(settings, subscription.topics, newest[::-1])
+        if key not in self._made and len(made.body) <= KEPT_BYTES:
+            self._made[key] = made
+            self._kept += len(made.body)
+            while self._kept > KEPT_BYTES:
+                self._kept -= len(self._made.popitem(last=False)[1].body)
+        return made
+
+
+class WebSubTarget:
+    """One callback, ready."""
+
+    rate = 0.0
+
+    def __init__(
+        self,
+        channel: WebSubChannel,
+        subscription: Subscription,
+        settings: Delivering,
+        secret: str,
+    ) -> None:
+        self._channel = channel
+        self._subscription = subscription
+        self._settings = settings
+        self._secret = secret
+        links = link_header([(settings.hub, "hub"), (settings.topic, "self")]).decode()
+        self._fixed = [("user-agent", f"{USER_AGENT} (+{settings.hub})"), ("link", links)]
+
+    async def prepare(self) -> Exchange | None:
+        """Do nothing: the intent was verified before."""
+        return None
+
+    async def deliver(self, order: Order, timeout: float) -> Exchange:  # noqa: ASYNC109
+        """Send one notification."""
+        channel, settings = self._channel, self._settings
+        shown = list(self._fixed)
+        try:
+            content = await channel.content(self._subscription, settings, order.records)
+            if content.media_type:
+                shown.append(("content-type", content.media_type))
+            headers = shown
+            if self._secret:
+                signature = sign(settings.method, self._secret, content.body)
+                headers = [*shown, ("x-hub-signature", signature)]
+            answer = await channel.caller.request(
+                "POST",
+                self._subscription.sink,
+                headers=headers,
+                body=content.body,
+                timeout=timeout,
+                max_body=MAX_ANSWER,
+            )
+        except Exception as error:  # noqa: BLE001  whatever goes wrong is an outcome
+            return failed(error, shown)
+        return answered(answer, judge(answer, channel.clock.now()), shown)
+
+
+def written(settings: Delivering, topics: Sequence[str], records: Sequence[Record]) -> Content:
+    """Write what is sent of some events, oldest first."""
+    match settings.form:
+        case "latest":
+            record = records[-1]
+            data = record.data()
+            told = record.attributes().get("hubbubcontenttype") if data.content else None
+            kind = told if isinstance(told, str) else data.content_type or ""
+            return Content(kind, data.content or b"")
+        case "json":
+            return Content("application/json", batch(records))
+        case "batch":
+            return Content(CE_BATCH_JSON, batch(records))
+        case "atom":
+            return Content(feeds.ATOM, feeds.atom(_feed(settings, topics), records[::-1]))
+        case "json-feed":
+            return Content(feeds.JSON_FEED, feeds.json_feed(_feed(settings, topics), records[::-1]))
+
+
+def _feed(settings: Delivering, topics: Sequence[str]) -> feeds.Feed:
+    topic = settings.topic
+    return feeds.Feed(", ".join(topics), topic, topic.partition("?")[0], [settings.hub])

@@ -1,0 +1,1 @@
+"""Following other people's topics over WebSub: discovery, subscriptions, and the entries of feeds."""

@@ -1,0 +1,95 @@
+"""The document that one source follows: fetched, searched for hubs, taken in."""
+
+from __future__ import annotations
+
+import asyncio
+from hashlib import sha256
+
+from hubbub.core.errors import Malformed, TooLarge
+from hubbub.sources.websub import measure, plan
+from hubbub.sources.websub.discovery import Discovered, discover
+from hubbub.sources.websub.feeds import Followed
+from hubbub.sources.websub.fetching import GONE, NOTHING, Document, Failed, Validators
+from hubbub.sources.websub.intake import Intake
+from hubbub.sources.websub.shared import Shared
+from hubbub.sources.websub.state import State
+
+
+class Documents:
+    """What the publisher of one source has."""
+
+    def __init__(self, intake: Intake, shared: Shared) -> None:
+        self._intake = intake
+        self._shared = shared
+
+    async def fetch(self, state: State, followed: Followed) -> Document:
+        """Fetch the document, whether it has changed or not. Raises `Failed`, with the next poll planned."""
+        document = await self._fetch(state, followed, NOTHING)
+        assert document is not None
+        return document
+
+    async def poll(self, state: State, followed: Followed) -> Document | None:
+        """Take in the document if it has changed, and return it then. Raises `Failed` likewise."""
+        known = Validators(state.fetched, state.etag, state.modified)
+        document = await self._fetch(state, followed, known)
+        is_other = document is not None and await self.take_in(state, followed, document)
+        self.polled(state, followed)
+        return document if is_other else None
+
+    async def take_in(self, state: State, followed: Followed, document: Document) -> bool:
+        """Take in a document that was fetched; tell whether it is another than the last one."""
+        digest = sha256(document.body).hexdigest()
+        if is_other := digest != state.digest:
+            was_begun = state.baseline
+            try:
+                new = await self._intake.take(
+                    state, followed, document.content_type, document.body, is_push=False
+                )
+            except (Malformed, TooLarge) as error:
+                state.note = f"the document cannot be read: {error.detail}"
+                new = 0
+            if was_begun:
+                measure.found_by_poll(state, new, self._shared.clock.now())
+        state.digest = digest
+        state.fetched, state.etag, state.modified = document.validators
+        return is_other
+
+    def polled(self, state: State, followed: Followed) -> None:
+        """Plan the next poll."""
+        shared = self._shared
+        plan.poll_later(state, followed, shared.options, shared.clock.now(), shared.rng)
+
+    async def _fetch(self, state: State, followed: Followed, known: Validators) -> Document | None:
+        shared = self._shared
+        url = state.moved or followed.options.url
+        try:
+            async with shared.turns:
+                document = await shared.fetcher.get(url, shared.dialogue.agent, known)
+        except Failed as error:
+            self._failed(state, followed, error)
+            raise
+        if document is not None:
+            state.moved = document.moved or state.moved
+        return document
+
+    def _failed(self, state: State, followed: Followed, error: Failed) -> None:
+        shared, now = self._shared, self._shared.clock.now()
+        state.trouble = error.detail
+        if state.moved:
+            state.moved = ""  # the next fetch begins where we were told to
+        elif error.status == GONE:
+            plan.stop(state, now)
+            return
+        plan.poll_failed(state, followed, shared.options, now, shared.rng, error.retry_after)
+
+
+async def hubs_of(document: Document) -> Discovered:
+    """Read what a document says of its hubs and of itself (websub 36, 37)."""
+    try:
+        found = await asyncio.to_thread(discover, document.headers, document.body, document.url)
+    except Malformed:
+        return Discovered((), None)
+    topic = found.topic
+    if topic is not None and (len(topic) > plan.MAX_URL or not plan.host_of(topic)):
+        topic = None
+    return Discovered(found.hubs, topic)

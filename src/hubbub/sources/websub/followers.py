@@ -1,0 +1,298 @@
+"""All sources that are followed: started, changed and stopped, and what hubs say to their callbacks.
+
+Guarantees:
+
+1. *Only what was asked for.* A verification is answered for a subscription that we want, and every
+   other one is 404 (websub 42); a delivery is known by its callback alone (websub 47).
+2. *Proof first.* Where a secret was given, a delivery with a missing or wrong signature is 403, and
+   nothing of it is read (websub 48, 49).
+3. *Durable before 2xx.* A delivery is answered once its events are in the log; what is answered 5xx
+   or 429 comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any, Final
+
+from hubbub.core.clock import Clock, Timers
+from hubbub.core.contracts import Registry
+from hubbub.core.errors import Forbidden, HubbubError, Malformed, NotFound, TooLarge, Unavailable
+from hubbub.sources.websub import callbacks, measure, plan
+from hubbub.sources.websub.callbacks import GONE, RECEIVED, UNKNOWN, Reply
+from hubbub.sources.websub.dialogue import Dialogue, Seal, Unseal
+from hubbub.sources.websub.feeds import Followed
+from hubbub.sources.websub.fetching import Client, Fetcher
+from hubbub.sources.websub.follower import Follower
+from hubbub.sources.websub.intake import Publisher
+from hubbub.sources.websub.options import FollowOptions
+from hubbub.sources.websub.shared import Shared, Source, Sources
+from hubbub.sources.websub.state import Callback, Kept, State
+from hubbub.sources.websub.status import standing, status
+
+MAX_WAITING: Final = 16
+"""Deliveries to one source that are on their way into the log at once."""
+MAX_HELD: Final = 128 * 1024 * 1024
+"""Bytes of all deliveries that are: bodies are in memory meanwhile."""
+INLINE: Final = 256 * 1024
+"""Bytes of a body up to which its signature is verified at once; larger ones in a thread."""
+SOON: Final = 5.0
+"""Seconds after which a delivery may come again that there was no room for."""
+
+_log = logging.getLogger("hubbub.sources")
+
+
+class Followers:
+    """Everything that is followed."""
+
+    def __init__(  # noqa: PLR0913  what it stands on
+        self,
+        *,
+        registry: Registry,
+        client: Client,
+        publisher: Publisher,
+        base: Callable[[], str],
+        clock: Clock,
+        timers: Timers,
+        rng: Random,
+        entropy: Callable[[int], bytes],
+        options: FollowOptions,
+        seal: Seal,
+        unseal: Unseal,
+    ) -> None:
+        """Follow with `client`, and publish.
+
+        `base` gives our public URL, empty while it is not known: call `wake` when it is.
+        """
+        self._owners: dict[str, str] = {}
+        fetcher = Fetcher(client, clock, timeout=options.timeout, max_bytes=options.max_bytes)
+        dialogue = Dialogue(
+            fetcher, clock, options, base=base, entropy=entropy, seal=seal, unseal=unseal
+        )
+        self._shared = Shared(
+            publisher=publisher,
+            kept=Kept(registry),
+            fetcher=fetcher,
+            dialogue=dialogue,
+            options=options,
+            clock=clock,
+            timers=timers,
+            rng=rng,
+            owners=self._owners,
+            turns=asyncio.Semaphore(options.concurrency),
+        )
+        self._now = clock.now
+        self._followers: dict[str, Follower] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._sources: Sources | None = None
+        self._held = 0
+
+    async def start(self, sources: Sources) -> None:
+        """Take up what is followed, and end what is no more. Raises `Unavailable`."""
+        self._sources = sources
+        states = await self._shared.kept.states()
+        seen = await self._shared.kept.seen()
+        wanted = {one.name: found for one in sources.list() if (found := _followed(one))}
+        for name in [*wanted, *(states.keys() - wanted.keys())]:
+            state = states.get(name) or State(url="")
+            follower = self._add(name, state, wanted.get(name))
+            follower.intake.seen = seen.get(name, {})
+            follower.make_known()
+        self._rebase()
+        for name in self._followers:
+            self._run(name)
+
+    async def stop(self) -> None:
+        """Stop following; subscriptions stay, and what hubs push meanwhile is found by polling."""
+        self._sources = None
+        tasks = [*self._tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        saved = [follower.save() for follower in self._followers.values()]
+        for error in await asyncio.gather(*saved, return_exceptions=True):
+            if isinstance(error, HubbubError):
+                _log.warning("how a source stands was not kept: %s", error.detail)
+            elif error is not None:
+                raise error
+        self._followers.clear()
+
+    def changed(self, name: str) -> None:
+        """Take note that a source was made, replaced or deleted."""
+        if self._sources is None:
+            return
+        try:
+            followed = _followed(self._sources.get(name))
+        except NotFound:
+            followed = None
+        follower = self._followers.get(name)
+        if follower is not None:
+            follower.follow(followed)
+        elif followed is not None:
+            self._add(name, State(url=""), followed)
+            self._run(name)
+
+    def wake(self) -> None:
+        """Take note that our public URL became known, or is another one: all callbacks change."""
+        for follower in self._rebase():
+            follower.wake()
+
+    def status(self, name: str) -> Mapping[str, Any]:
+        """Tell how a source stands; of one that is not followed there is nothing to tell."""
+        follower = self._followers.get(name)
+        if follower is None:
+            return {}
+        if not follower.is_current:  # it has just been made
+            return {"state": "pending"}
+        return status(follower.state, self._now())
+
+    def standings(self) -> Mapping[str, int]:
+        """Count the sources by how their news come, for the metrics."""
+        now, followers = self._now(), self._followers.values()
+        return Counter(standing(one.state, now) for one in followers if one.followed is not None)
+
+    def admit(self, token: str) -> Reply | int:
+        """Tell how many bytes of a delivery are taken, or what to answer without reading it.
+
+        Raises `NotFound`.
+        """
+        follower, one = self._find(token)
+        if not callbacks.takes(one, self._now()) or not follower.is_current:
+            return GONE
+        most, sources = self._shared.options.max_bytes, self._sources
+        return most if sources is None else min(most, sources.get(follower.name).max_bytes or most)
+
+    async def verify(
+        self, token: str, fields: Sequence[tuple[str, str]], *, is_asking: bool = False
+    ) -> Reply:
+        """Answer the GET of a hub once what it says is durable (websub 42 to 44).
+
+        `is_asking`: a HEAD, which changes nothing. Raises `NotFound` for all that was not asked for,
+        and `Unavailable`.
+        """
+        follower, one = self._find(token)
+        state, now = follower.state, self._now()
+        said = callbacks.examine(one, fields, now)
+        if said.what == "subscribed" and not follower.is_current:
+            raise NotFound(UNKNOWN)
+        if is_asking:
+            return callbacks.echo(said.challenge)
+        if said.what == "subscribed":
+            assert follower.followed is not None
+            wanted = follower.followed.options.lease or self._shared.options.lease
+            lease = plan.granted(said.lease, wanted)
+            plan.adopt(state, one, lease, now, self._shared.rng)
+        elif said.what == "unsubscribed":
+            one.lease_end = now
+            plan.end(one, now)
+        else:
+            plan.refused(state, one, said.reason, now)
+            follower.poll_soon()
+            _log.warning("the subscription of the source %s was denied", follower.name)
+        await follower.save()
+        follower.wake()
+        return callbacks.echo(said.challenge) if said.challenge else RECEIVED
+
+    async def receive(self, token: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+        """Take a delivery; `headers` have lower-case names.
+
+        Raises `NotFound` for an unknown token, `Forbidden` without the signature that is due,
+        `TooMany` or `Unavailable` where it is to come again.
+        """
+        follower, one = self._find(token)
+        if not callbacks.takes(one, self._now()) or not follower.is_current:
+            return GONE
+        await self._prove(follower, one, headers, body)
+        if follower.intake.waiting >= MAX_WAITING or self._held + len(body) > MAX_HELD:
+            raise Unavailable("too much is coming in at once; try again", retry_after=SOON)
+        self._held += len(body)
+        try:
+            await self._take(follower, one, headers, body)
+        finally:
+            self._held -= len(body)
+        return RECEIVED
+
+    async def _prove(
+        self, follower: Follower, one: Callback, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> None:
+        try:
+            secret = self._shared.dialogue.secret(one)
+        except HubbubError:  # the key is another one: the next subscription has a secret of it
+            follower.state.subscribe_at = self._now()
+            follower.wake()
+            raise Unavailable("this cannot be verified at the moment", retry_after=SOON) from None
+        if not secret:
+            return
+        if len(body) <= INLINE:
+            proven = callbacks.is_proven(headers, secret, body)
+        else:
+            proven = await asyncio.to_thread(callbacks.is_proven, headers, secret, body)
+        if not proven:
+            follower.state.unsigned += 1
+            raise Forbidden("X-Hub-Signature is missing or not that of this body and our secret")
+
+    async def _take(
+        self, follower: Follower, one: Callback, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> None:
+        state, followed = follower.state, follower.followed
+        assert followed is not None
+        content_type = next((value for name, value in headers if name == "content-type"), "")
+        if not body:  # only says that there is something new
+            state.poll_at = self._now()
+        else:
+            try:
+                await follower.intake.take(state, followed, content_type, body, is_push=True)
+            except (Malformed, TooLarge) as error:
+                state.note = f"a delivery cannot be read: {error.detail}"
+        if measure.pushed(state, one.hub, self._now()):
+            followed_at = plan.interval(state, followed, self._shared.options)
+            state.poll_at = self._now() + followed_at
+        await follower.save()
+        follower.wake()
+
+    def _find(self, token: str) -> tuple[Follower, Callback]:
+        if self._sources is None:
+            raise Unavailable("nothing is followed at the moment", retry_after=SOON)
+        follower = self._followers.get(self._owners.get(token, ""))
+        for one in follower.state.callbacks if follower else ():
+            if one.token == token:
+                assert follower is not None
+                return follower, one
+        raise NotFound(UNKNOWN)
+
+    def _add(self, name: str, state: State, followed: Followed | None) -> Follower:
+        follower = self._followers[name] = Follower(name, state, followed, self._shared)
+        return follower
+
+    def _run(self, name: str) -> None:
+        task = self._tasks[name] = asyncio.get_running_loop().create_task(self._follow(name))
+        task.add_done_callback(lambda done: self._ended(name, done))
+
+    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(name) is task:  # and not that of a new source of the same name
+            del self._tasks[name]
+
+    async def _follow(self, name: str) -> None:
+        follower = self._followers[name]
+        await follower.run()
+        while follower.followed is not None:  # it came back just now
+            await follower.run()
+        del self._followers[name]
+
+    def _rebase(self) -> list[Follower]:
+        """Have those subscribe (again) that have no callback at our public URL."""
+        base, found = self._shared.dialogue.base, list[Follower]()
+        for follower in self._followers.values() if base else ():
+            state, active = follower.state, follower.state.active
+            if state.is_waiting or (active is not None and active.base != base):
+                state.is_waiting, state.subscribe_at = False, self._now()
+                found.append(follower)
+        return found
+
+
+def _followed(source: Source) -> Followed | None:
+    return source.opened if isinstance(source.opened, Followed) else None

@@ -1,0 +1,130 @@
+"""The documents of one source on their way into the log: each entry once, oldest first.
+
+Guarantees:
+
+1. *Durable before it is remembered.* Events are appended, then their marks are kept, then the caller
+   hears of it; a crash in between repeats events with the same ids, which the log knows.
+2. *Once.* What was seen is not published again, as long as it is in the feed and for the
+   `follow.max_seen` newest besides, however long ago that was: the log itself only knows a day.
+3. *One at a time.* A push and a poll of the same source do not pass each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from hubbub.core.errors import TooLarge
+from hubbub.core.event import Event, Published
+from hubbub.core.grants import Grants, Principal
+from hubbub.sources.websub.feeds import Followed
+from hubbub.sources.websub.options import FollowOptions
+from hubbub.sources.websub.state import Kept, State
+from hubbub.sources.websub.take import Item, Place, Taken, take
+
+BATCH: Final = 100
+"""Events of one append: a long feed must not hold up everybody else."""
+
+
+class Publisher(Protocol):
+    """The one way in: `sources.publish.Publisher`."""
+
+    async def publish(self, events: Sequence[Event], principal: Principal) -> list[Published]:
+        """Append all or nothing; durable when it returns."""
+        ...
+
+
+class Intake:
+    """What one source has seen, and the way of its documents into the log."""
+
+    def __init__(self, name: str, publisher: Publisher, kept: Kept, options: FollowOptions) -> None:
+        self.seen: dict[str, None] = {}
+        """Marks, oldest first."""
+        self.waiting = 0
+        """Documents that are on their way or wait for it."""
+        self._name = name
+        self._publisher = publisher
+        self._kept = kept
+        self._options = options
+        self._taking = asyncio.Lock()
+        self._is_unsaved = False
+        # Rights were checked when the source was made.
+        self._principal = Principal(f"source {name}", Grants(publish=("**",)))
+
+    async def take(
+        self, state: State, followed: Followed, content_type: str, body: bytes, *, is_push: bool
+    ) -> int:
+        """Publish what is new in a document; return how many entries that were.
+
+        The first document that is fetched says what is there already: its newest
+        `options.backfill` become events, the rest is remembered only. Raises `Malformed` for a
+        document that cannot be read, and what `Publisher.publish` and the registry raise: then it is
+        to be taken again.
+        """
+        self.waiting += 1
+        try:
+            async with self._taking:
+                return await self._take(state, followed, content_type, body, is_push=is_push)
+        finally:
+            self.waiting -= 1
+
+    async def _take(
+        self, state: State, followed: Followed, content_type: str, body: bytes, *, is_push: bool
+    ) -> int:
+        settings = followed.options
+        place = Place(
+            followed.topic,
+            state.topic or settings.url,
+            settings.split,
+            self._options.max_bytes,
+            state.content,
+        )
+        found = await asyncio.to_thread(take, place, content_type, body)
+        if found.is_whole:
+            fresh = [item for item in found.items if item.mark != state.content]
+        else:
+            fresh = [item for item in found.items if item.mark not in self.seen]
+        wanted = fresh
+        if not (state.baseline or is_push):
+            wanted = fresh[max(0, len(fresh) - settings.backfill) :]
+        state.note = found.note
+        for at in range(0, len(wanted), BATCH):
+            state.entries += await self._publish(state, wanted[at : at + BATCH])
+        if found.is_whole:
+            state.content = found.items[0].mark
+        else:
+            await self._remember(found, is_changed=bool(fresh))
+        state.baseline = True
+        return len(fresh)
+
+    async def _publish(self, state: State, items: Sequence[Item]) -> int:
+        """Publish some; what is too large for the log is left out, and told."""
+        events = [item.event for item in items]
+        try:
+            told = await self._publisher.publish(events, self._principal)
+        except TooLarge as error:
+            if len(items) == 1:
+                state.note = f"an entry was left out: {error.detail}"
+                return 0
+            return sum([await self._publish(state, [item]) for item in items])
+        return sum(not one.duplicate for one in told)
+
+    async def _remember(self, found: Taken, *, is_changed: bool) -> None:
+        """Keep the marks of a document as the newest; forget the oldest beyond the bound."""
+        for item in found.items:
+            self.seen.pop(item.mark, None)
+            self.seen[item.mark] = None
+        surplus = len(self.seen) - max(self._options.max_seen, len(found.items))
+        for mark in list(self.seen)[: max(0, surplus)]:
+            del self.seen[mark]
+        self._is_unsaved = self._is_unsaved or is_changed
+        if self._is_unsaved:
+            await self._kept.put_seen(self._name, self.seen)
+            self._is_unsaved = False
+
+    async def forget(self) -> None:
+        """Forget everything: it is another feed now, or none."""
+        async with self._taking:
+            self.seen.clear()
+            await self._kept.forget_seen(self._name)

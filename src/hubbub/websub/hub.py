@@ -1,0 +1,278 @@
+"""The hub of WebSub (W3C Recommendation 2018-01-23): who is told of what, for how long.
+
+    POST /hub ──> Intent, durable ──> 202        verifier.py asks the callback; only then
+                     │                           the subscription changes (two phases, 5.2)
+                     └──> Subscription of protocol WEBSUB, with the end of its lease
+                              │
+    the log ──> deliveries ───┴──> channels/websub.py ──> callback
+
+A subscription is a cursor over the log like any other: one that was away gets what it missed, in
+order. Topics of our own are what their URL selects of the log (own.py); topics of others are fetched
+when they are pinged and become events of the log themselves (foreign.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from hubbub.core.clock import Clock, Timers
+from hubbub.core.contracts import Registry
+from hubbub.core.errors import HubbubError, NotFound, Unavailable
+from hubbub.core.grants import Principal
+from hubbub.core.start import LATEST, Start
+from hubbub.core.subscription import State, Subscription
+from hubbub.core.tasks import Tasks
+from hubbub.websub import own
+from hubbub.websub.admission import PROTOCOL, Admission, id_of, settings_of
+from hubbub.websub.calling import Caller
+from hubbub.websub.intent import Intent
+from hubbub.websub.leases import Leases, is_to_renew
+from hubbub.websub.options import WebSubOptions
+from hubbub.websub.verifier import Verifier
+from hubbub.wire.websub import Publishing, Subscribing
+
+MAX_FAILURES: Final = 1000
+"""Refused requests that are remembered for whoever asks why nothing comes."""
+
+FULL: Final = 3600.0
+"""Seconds after which somebody may ask again whether there is room."""
+
+
+class Engine(Protocol):
+    """The running subscriptions: `deliveries.engine.Engine`."""
+
+    @property
+    def subscriptions(self) -> Mapping[str, Subscription]:
+        """As they are now, by id."""
+        ...
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there may be one more."""
+        ...
+
+    async def put(self, subscription: Subscription, start: Start | None) -> None:
+        """Add or update one; `start` places its cursor, None keeps it."""
+        ...
+
+    async def change(self, id: str, state: State, reason: str) -> Subscription:  # noqa: A002
+        """Put one into another state."""
+        ...
+
+    async def remove(self, id: str) -> None:  # noqa: A002
+        """Delete one."""
+        ...
+
+
+class Foreign(Protocol):
+    """Topics of others: `websub.foreign.Foreign`."""
+
+    async def follow(self, url: str) -> None:
+        """Begin with a topic. Raises `Refused` for one that cannot be followed."""
+        ...
+
+    async def forget(self, url: str) -> None:
+        """End with it."""
+        ...
+
+    async def ping(self, urls: Sequence[str]) -> None:
+        """Fetch topics soon; that is durable when this returns."""
+        ...
+
+
+class Failure(NamedTuple):
+    """Why a request came to nothing."""
+
+    at: int
+    reason: str
+
+
+class WebSubHub:
+    """Takes what subscribers and publishers say."""
+
+    def __init__(  # noqa: PLR0913  what it stands on
+        self,
+        *,
+        engine: Engine,
+        registry: Registry,
+        caller: Caller,
+        foreign: Foreign,
+        admission: Admission,
+        options: WebSubOptions,
+        clock: Clock,
+        timers: Timers,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.options = options
+        self.failures: OrderedDict[str, Failure] = OrderedDict()
+        """The last failures, by the id of the subscription that there would be."""
+        self._of: dict[str, set[str]] = {}
+        """Ids of subscriptions by topic."""
+        self._engine = engine
+        self._foreign = foreign
+        self._admission = admission
+        self._clock = clock
+        self._timers = timers
+        self._tasks = Tasks("websub")
+        self._leases = Leases(self._tend, options.keep_ended, clock, timers, self._tasks)
+        self.verifier = Verifier(
+            registry=registry,
+            caller=caller,
+            validate=self._validate,
+            verified=self._verified,
+            failed=self._failed,
+            user_agent=lambda intent: f"hubbub (+{settings_of(intent.subscription).hub})",
+            options=options,
+            clock=clock,
+            timers=timers,
+            entropy=entropy,
+            tasks=self._tasks,
+        )
+
+    async def start(self) -> None:
+        """Take up the subscriptions that there are, and what waits for its verification."""
+        for subscription in self._engine.subscriptions.values():
+            if subscription.protocol == PROTOCOL:
+                self._note(subscription)
+        await self.verifier.start()
+
+    async def stop(self) -> None:
+        """Ask nobody any more; what is pending is asked by the next process."""
+        self._leases.stop()
+        await self._tasks.stop()
+
+    # What is asked of it.
+
+    async def subscribe(
+        self, asked: Subscribing, *, base: str, address: str, principal: Principal | None
+    ) -> None:
+        """Take a request to subscribe or unsubscribe; it is durable when this returns (5.1).
+
+        `base` is our URL as the subscriber knows it, `principal` None for a stranger. Raises
+        `Malformed`, `Forbidden`, `Unauthenticated`, `TooMany` or `Unavailable`.
+        """
+        self._require_enabled()
+        intent = self._admission.intent(asked, base=base, address=address, principal=principal)
+        is_new = intent.id not in self._engine.subscriptions
+        if asked.mode == "subscribe" and is_new and not self._engine.has_room:
+            raise Unavailable("this hub takes no more subscriptions", retry_after=FULL)
+        self.verifier.check_room(address, intent.host)
+        await self.verifier.add(intent)
+
+    async def publish(self, ping: Publishing, *, base: str) -> None:
+        """Take a ping; durable when it returns. Our own topics need none: the log knows.
+
+        Topics that nobody is subscribed to are no mistake of the publisher: nothing happens.
+        """
+        self._require_enabled()
+        urls = [url for url in ping.topics if url in self._of and not own.is_below(url, base)]
+        if urls:
+            await self._foreign.ping(urls)
+
+    def _require_enabled(self) -> None:
+        if not self.options.enabled:
+            raise NotFound("this gateway is no WebSub hub (websub.enabled)")
+
+    def deny(self, subscription: Subscription, reason: str) -> None:
+        """Tell a callback that its subscription is over (5.2): somebody here has ended it."""
+        self._forget(subscription)
+        intent = Intent(mode="denied", subscription=subscription, reason=reason, asked=self._now())
+        self._tasks.spawn(self.verifier.add(intent), "denial")
+
+    def find(self, topic: str, callback: str) -> tuple[Subscription | None, Intent | None]:
+        """Return the subscription of a topic and a callback, and what is pending for it."""
+        id_ = id_of(topic, callback)
+        return self._engine.subscriptions.get(id_), self.verifier.pending.get(id_)
+
+    def of(self, topic: str) -> list[Subscription]:
+        """Return the subscriptions of a topic."""
+        found = (self._engine.subscriptions.get(id_) for id_ in self._of.get(topic, ()))
+        return [one for one in found if one is not None]
+
+    # What comes of it.
+
+    async def _validate(self, intent: Intent) -> str:
+        """Return why a subscription is denied; empty: it is not. The topic is looked at first."""
+        settings = settings_of(intent.subscription)
+        if not settings.is_foreign or settings.topic in self._of:
+            return ""
+        try:
+            await self._foreign.follow(settings.topic)
+        except Unavailable:
+            return ""  # it may be better by the first ping
+        except HubbubError as error:
+            return error.detail
+        return ""
+
+    async def _verified(self, intents: Sequence[Intent]) -> None:
+        """Make it so: the subscriptions of a batch together."""
+        ends = await asyncio.gather(*map(self._settle, intents), return_exceptions=True)
+        for intent, error in zip(intents, ends, strict=True):
+            if isinstance(error, Unavailable) or (error and not isinstance(error, HubbubError)):
+                raise error
+            if isinstance(error, HubbubError):
+                await self._failed(intent, error.detail)
+
+    async def _settle(self, intent: Intent) -> None:
+        engine, subscription = self._engine, intent.subscription
+        self.failures.pop(intent.id, None)
+        before = engine.subscriptions.get(intent.id)
+        if intent.mode == "subscribe":
+            await self._validate(intent)  # again: the topic may have been let go of meanwhile
+            is_new = before is None or before.state in ("disabled", "expired")
+            await engine.put(subscription, LATEST if is_new else None)
+            if before is not None and before.state in ("outage", "disabled", "expired"):
+                await engine.change(intent.id, "active", "")
+            self._note(subscription)
+        elif intent.mode == "unsubscribe" and before is not None:
+            await self._end(before)
+
+    async def _end(self, subscription: Subscription) -> None:
+        await self._engine.remove(subscription.id)
+        self._forget(subscription)
+
+    async def _failed(self, intent: Intent, reason: str) -> None:
+        """Remember why, and let go of a topic that nobody is subscribed to after all."""
+        self.failures[intent.id] = Failure(self._now(), reason)
+        if len(self.failures) > MAX_FAILURES:
+            self.failures.popitem(last=False)
+        self._leave(intent.subscription)
+
+    def _note(self, subscription: Subscription) -> None:
+        """Remember when to look at a subscription, and which topic it is of."""
+        settings = settings_of(subscription)
+        self._of.setdefault(settings.topic, set()).add(subscription.id)
+        self._leases.note(subscription, settings)
+
+    def _forget(self, subscription: Subscription) -> None:
+        ids = self._of.get(settings_of(subscription).topic, set())
+        ids.discard(subscription.id)
+        self._leave(subscription)
+
+    def _leave(self, subscription: Subscription) -> None:
+        """End with a topic that nobody is subscribed to any more."""
+        settings = settings_of(subscription)
+        if self._of.get(settings.topic):
+            return
+        self._of.pop(settings.topic, None)
+        if settings.is_foreign:
+            self._tasks.spawn(self._foreign.forget(settings.topic), "forgetting")
+
+    # What is due.
+
+    async def _tend(self, id_: str) -> None:
+        """Ask an old client whether it goes on, or forget what ended long ago."""
+        subscription = self._engine.subscriptions.get(id_)
+        if subscription is None:
+            return
+        now, settings = self._now(), settings_of(subscription)
+        if subscription.expires + self.options.keep_ended * 1000 <= now:
+            await self._end(subscription)
+        elif is_to_renew(subscription, settings, now) and id_ not in self.verifier.pending:
+            await self.verifier.add(self._admission.renewal(subscription, settings))
+
+    def _now(self) -> int:
+        return int(self._clock.now() * 1000)

@@ -1,0 +1,105 @@
+"""The settings of the WebSub hub and of publishing to others, section `[websub]`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hubbub.core.subscription import Policy
+from hubbub.core.topic import check_pattern
+from hubbub.websub.foreign_options import ForeignOptions
+from hubbub.wire.websub import METHODS
+
+Method = Literal["sha256", "sha1", "sha384", "sha512"]
+Representation = Literal["", "json", "batch", "atom", "json-feed", "latest"]
+
+SCHEDULE = (0.0, 5.0, 30.0, 120.0, 600.0, 1800.0, *(3600.0,) * 22)
+"""Seconds before each attempt at a notification, about a day in all. Short, because in an outage the
+same schedule paces the probes: a callback that is back gets what it missed within the hour."""
+
+_HOST = re.compile(r"\*|(\*\.)?[a-z0-9\-.:\[\]]+")
+
+
+class WebSubOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the hub at `/hub` grants subscriptions and verifies them, and which other hubs are told."""
+
+    enabled: bool = True
+    """Whether `/hub` is a hub."""
+    public: bool = False
+    """Whether those without a token may subscribe to topics of others: a hub for everybody. Topics of
+    our own are for those who may read them in any case."""
+    topic_hosts: tuple[str, ...] = ("*",)
+    """Hosts whose topics may be subscribed to although they are not ours: `blog.example`,
+    `*.example`, `*` for all, none at all with an empty list."""
+    callback_hosts: tuple[str, ...] = ("*",)
+    """Hosts to which callbacks may lead."""
+    lease: Annotated[int, Meta(ge=1)] = 10 * 86_400
+    """Seconds that are granted where nothing is asked for: the Recommendation's 10 days (8.2)."""
+    min_lease: Annotated[int, Meta(ge=1)] = 300
+    """Least seconds that are granted: each renewal is work for us."""
+    max_lease: Annotated[int, Meta(ge=1, le=31_536_000)] = 30 * 86_400
+    """Most seconds that are granted: so long may a callback that nobody owns any more get news."""
+    method: Method = "sha256"
+    """How deliveries are signed where the subscriber does not say."""
+    methods: tuple[str, ...] = ()
+    """Signature methods by the host of callbacks, such as `push.example=sha1`: for subscribers that
+    know only an old one and cannot say so."""
+    verify_timeout: Annotated[float, Meta(gt=0, le=60)] = 10.0
+    """Seconds for one verification of intent."""
+    verify_schedule: Annotated[tuple[float, ...], Meta(min_length=1, max_length=20)] = (
+        0.0,
+        10.0,
+        60.0,
+        600.0,
+    )
+    """Seconds before each attempt to verify, while the callback does not answer or has a failure of
+    its own; a 404 or a wrong echo is final."""
+    verify_concurrency: Annotated[int, Meta(ge=1)] = 64
+    """Verifications at a time: few, so that a thousand of them do not delay what is published."""
+    verify_per_host: Annotated[int, Meta(ge=1)] = 16
+    """Verifications at a time at one host."""
+    max_pending: Annotated[int, Meta(ge=1)] = 10_000
+    """Verifications that may wait."""
+    max_pending_per_address: Annotated[int, Meta(ge=1)] = 1000
+    """Verifications that one address may have waiting (an IPv6 /64 counts as one)."""
+    max_pending_per_host: Annotated[int, Meta(ge=1)] = 500
+    """Verifications that may wait for one host: we must not be a way to flood it."""
+    keep_ended: Annotated[float, Meta(ge=0)] = 86_400.0
+    """Seconds for which an ended subscription can still be looked up."""
+    policy: Policy = Policy(
+        schedule=SCHEDULE, order="strict", concurrency=1, disable_after=0, timeout=10.0
+    )
+    """How notifications are tried. In order, one after the other: a callback that was away gets
+    what it missed as it happened. Never disabled for failures: the lease ends it (7.1)."""
+    foreign: ForeignOptions = ForeignOptions()
+    """How topics of others are fetched."""
+
+    hubs: tuple[str, ...] = ()
+    """Hubs of others that are told when a topic of ours changes, and are advertised beside ours."""
+    hub_topics: tuple[str, ...] = ("**",)
+    """Patterns of the topics that they are told of, by name: not for what nobody may know of."""
+    representations: tuple[Representation, ...] = ("", "atom", "json-feed")
+    """Which URLs of a topic they are told of, by `format`; empty: the plain one."""
+
+    def __post_init__(self) -> None:
+        if not self.min_lease <= self.lease <= self.max_lease:
+            raise ValueError("lease is between min_lease and max_lease")
+        for host in (*self.topic_hosts, *self.callback_hosts):
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is no host: blog.example, *.example, or * for all")
+        for one in self.methods:
+            host, _, method = one.partition("=")
+            if not _HOST.fullmatch(host) or method not in METHODS:
+                raise ValueError(f"methods look like push.example=sha1, not {one!r}")
+        for pattern in self.hub_topics:
+            check_pattern(pattern)
+
+
+def is_listed(host: str, hosts: tuple[str, ...]) -> bool:
+    """Tell whether a host is in a list of hosts, `*.example` and `*`."""
+    return any(
+        one in ("*", host) or (one.startswith("*.") and host.endswith(one[1:])) for one in hosts
+    )

@@ -1,0 +1,221 @@
+"""Whether a topic is pushed to a callback, and why or why not, in sentences for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from hubbub.core.clock import rfc3339
+from hubbub.core.subscription import Attempt, Subscription
+from hubbub.websub.admission import id_of, settings_of
+from hubbub.websub.hub import WebSubHub
+from hubbub.websub.intent import Intent
+
+ATTEMPTS: Final = 5
+"""Attempts that are shown: enough to see a pattern."""
+
+LISTED: Final = 1000
+"""Subscriptions that are listed of one topic, for those who may see them."""
+
+
+class Standing(Protocol):
+    """How far a subscription is."""
+
+    @property
+    def lag(self) -> int:
+        """Events of the log beyond its position, wanted or not."""
+        ...
+
+    @property
+    def lag_seconds(self) -> float:
+        """Age of the oldest event that is outstanding; 0 if none is."""
+        ...
+
+    @property
+    def pending(self) -> int:
+        """Events that wait for another attempt."""
+        ...
+
+
+class AttemptTold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One attempt."""
+
+    at: str
+    outcome: str
+    status: int = 0
+    detail: str = ""
+    next: str = ""
+
+
+class SubscriptionTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A topic and a callback."""
+
+    topic: str
+    callback: str
+    state: str
+    """`pending`, `none`, or that of the subscription."""
+    why: str
+    """In a sentence or two."""
+    expires: str = ""
+    """When the lease ends."""
+    method: str = ""
+    """How notifications are signed; empty: they are not."""
+    waiting: float = 0.0
+    """Age in seconds of the oldest event that was not delivered yet."""
+    attempts: Sequence[AttemptTold] = ()
+    """The last ones, newest first."""
+
+
+class TopicTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A topic."""
+
+    topic: str
+    why: str
+    is_ours: bool = False
+    subscriptions: dict[str, int] = {}
+    """How many there are by state."""
+    fetched: dict[str, Any] = {}
+    """Of a topic of others: how the last ping and the last fetch went."""
+    callbacks: Sequence[SubscriptionTold] = ()
+    """For those who may manage subscriptions."""
+
+
+class Informant:
+    """Looks things up for `GET /hub`."""
+
+    def __init__(
+        self,
+        hub: WebSubHub,
+        standing: Callable[[str], Standing],
+        attempts: Callable[[str, int], Awaitable[Sequence[Attempt]]],
+        fetched: Callable[[str], object | None],
+    ) -> None:
+        """Know these.
+
+        `standing` and `attempts` (newest first) are by the id of a subscription, `fetched` tells of a
+        topic of others by its URL.
+        """
+        self._hub = hub
+        self._standing = standing
+        self._attempts = attempts
+        self._fetched = fetched
+
+    async def subscription(self, topic: str, callback: str) -> SubscriptionTold:
+        """Tell of a topic and a callback."""
+        subscription, intent = self._hub.find(topic, callback)
+        if subscription is None:
+            failure = self._hub.failures.get(id_of(topic, callback))
+            if intent is not None:
+                why, state = _waits(intent), "pending"
+            elif failure is not None:
+                why = f"No: what was asked for last came to nothing at {rfc3339(failure.at)}: {failure.reason}."
+                state = "none"
+            else:
+                state, why = "none", NOBODY
+            return SubscriptionTold(topic=topic, callback=callback, state=state, why=why)
+        return await self._of(subscription, intent)
+
+    async def topic(self, topic: str, *, is_ours: bool, may_manage: bool) -> TopicTold:
+        """Tell of a topic."""
+        of = self._hub.of(topic)
+        fetched = None if is_ours else self._fetched(topic)
+        told: dict[str, Any] = {} if fetched is None else msgspec.to_builtins(fetched)
+        callbacks = [await self._of(one, None) for one in of[:LISTED]] if may_manage else []
+        return TopicTold(
+            topic=topic,
+            why=_of_topic(of, is_ours=is_ours, fetched=told),
+            is_ours=is_ours,
+            subscriptions=dict(Counter(one.state for one in of)),
+            fetched=told,
+            callbacks=callbacks,
+        )
+
+    async def _of(self, subscription: Subscription, intent: Intent | None) -> SubscriptionTold:
+        settings, standing = settings_of(subscription), self._standing(subscription.id)
+        attempts = await self._attempts(subscription.id, ATTEMPTS)
+        why = _of_state(subscription, standing, attempts)
+        if intent is not None:
+            why += f" {_waits(intent)}"
+        return SubscriptionTold(
+            topic=settings.topic,
+            callback=subscription.sink,
+            state=subscription.state,
+            why=why,
+            expires=rfc3339(subscription.expires),
+            method=settings.method if subscription.sealed.get("secrets") else "",
+            waiting=standing.lag_seconds,
+            attempts=[_attempt(one) for one in attempts],
+        )
+
+
+NOBODY: Final = (
+    "No: nobody has subscribed this callback to this topic here, or its lease ended long ago. Both URLs"
+    " must be written exactly as they were in the request."
+)
+
+
+def _waits(intent: Intent) -> str:
+    what = {"subscribe": "A subscription", "unsubscribe": "An end", "denied": "A denial"}
+    told = f"{what[intent.mode]} waits for the callback to verify it, since {rfc3339(intent.asked)}"
+    if not intent.attempts:
+        return f"{told}."
+    return (
+        f"{told}; it was asked {intent.attempts} times ({intent.problem}), and will be again at"
+        f" {rfc3339(intent.due)}."
+    )
+
+
+def _of_state(subscription: Subscription, standing: Standing, attempts: Sequence[Attempt]) -> str:
+    changed = rfc3339(subscription.changed)
+    match subscription.state:
+        case "active" if not standing.lag_seconds:
+            last = f"; the last notification was at {rfc3339(attempts[0].at)}" if attempts else ""
+            return f"Yes: everything that happened was delivered{last}."
+        case "active":
+            return (
+                f"Yes, but not everything is delivered yet: the oldest event that is outstanding is"
+                f" {standing.lag_seconds:.0f} s old{_last(attempts)}."
+            )
+        case "outage":
+            return (
+                f"Not now: the callback has taken nothing since {changed} ({subscription.reason})."
+                " It is tried again and again until the lease ends, and gets what it missed, in order."
+            )
+        case "paused":
+            return f"No: somebody has paused it here at {changed}."
+        case "disabled":
+            return f"No: it ended at {changed}: {subscription.reason}."
+        case "expired":
+            return f"No: the lease ended at {rfc3339(subscription.expires)}. Subscribe again."
+
+
+def _of_topic(of: Sequence[Subscription], *, is_ours: bool, fetched: dict[str, Any]) -> str:
+    if not of:
+        return "Nobody is subscribed to this topic here."
+    count = f"{len(of)} subscriptions" if len(of) > 1 else "1 subscription"
+    if is_ours:
+        return f"{count}; each event of the topic is delivered as it happens."
+    if not fetched.get("pinged"):
+        return (
+            f"{count}, and no publisher has pinged the topic yet: a hub learns of news by pings,"
+            " POST /hub with hub.mode=publish and hub.topic."
+        )
+    return f"{count}; the topic is fetched when its publisher pings, and delivered if it changed."
+
+
+def _last(attempts: Sequence[Attempt]) -> str:
+    failures = [one for one in attempts if one.outcome != "delivered"]
+    return f"; the last failure: {failures[0].detail or failures[0].cause}" if failures else ""
+
+
+def _attempt(attempt: Attempt) -> AttemptTold:
+    return AttemptTold(
+        at=rfc3339(attempt.at),
+        outcome=attempt.outcome,
+        status=attempt.status,
+        detail=attempt.detail,
+        next=rfc3339(attempt.next) if attempt.next else "",
+    )

@@ -1,0 +1,260 @@
+"""Verification of intent: nothing changes before the callback has said that it wants it (5.3).
+
+What is asked for is durable before it is answered with 202, so a crash loses no request. A later
+request for the same topic and callback takes the place of an earlier one. Callbacks that do not
+answer are asked again on a schedule; those that refuse are not. Few are asked at a time, in turns by
+host, and what was verified is written together: a storm of a thousand requests a second must not
+delay what is published.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address
+from typing import Final
+
+import msgspec
+
+from hubbub.core.clock import Clock, Timers
+from hubbub.core.contracts import Registry
+from hubbub.core.errors import HubbubError, TooMany
+from hubbub.core.tasks import Tasks
+from hubbub.websub.calling import Caller, explain
+from hubbub.websub.intent import (
+    CHALLENGE_BYTES,
+    MAX_ANSWER,
+    Intent,
+    Unverified,
+    Verified,
+    judge,
+)
+from hubbub.websub.options import WebSubOptions
+from hubbub.websub.together import Together
+
+KIND: Final = "websub-intent"
+"""Of the registry's documents; their names are the ids of subscriptions."""
+
+APART: Final = 0.1
+"""Seconds between two writes of many: each is a sync of the disk that a publish may have to wait for."""
+
+TRY_AGAIN: Final = 30.0
+"""Seconds after which somebody with too much pending may ask again."""
+
+_log = logging.getLogger("hubbub.websub")
+
+
+class Verifier:
+    """What waits to be verified, and the asking."""
+
+    def __init__(  # noqa: PLR0913  what it stands on
+        self,
+        *,
+        registry: Registry,
+        caller: Caller,
+        validate: Callable[[Intent], Awaitable[str]],
+        verified: Callable[[Sequence[Intent]], Awaitable[None]],
+        failed: Callable[[Intent, str], Awaitable[None]],
+        user_agent: Callable[[Intent], str],
+        options: WebSubOptions,
+        clock: Clock,
+        timers: Timers,
+        entropy: Callable[[int], bytes],
+        tasks: Tasks,
+    ) -> None:
+        """`validate` returns why a subscription is denied, or nothing; `verified` makes it so."""
+        self.pending: dict[str, Intent] = {}
+        """By the id of their subscription."""
+        self._registry = registry
+        self._caller = caller
+        self._validate = validate
+        self._verified = verified
+        self._failed = failed
+        self._user_agent = user_agent
+        self._options = options
+        self._clock = clock
+        self._timers = timers
+        self._entropy = entropy
+        self._tasks = tasks
+        self._saves: Together[Intent] = Together(self._save, APART, clock, timers, tasks)
+        self._ends: Together[tuple[Intent, str | None]] = Together(
+            self._end, APART, clock, timers, tasks
+        )
+        self._ready: dict[str, deque[Intent]] = {}
+        """Due, by host; the host whose turn it is comes first."""
+        self._active: Counter[str] = Counter()
+        self._by_address: Counter[str] = Counter()
+        self._by_host: Counter[str] = Counter()
+
+    async def start(self) -> None:
+        """Take up what an earlier process left. Raises `Unavailable`."""
+        for document in await self._registry.all(KIND):
+            intent = msgspec.json.decode(document.body, type=Intent)
+            self._enter(intent)
+            self._queue(intent)
+
+    def check_room(self, address: str, host: str) -> None:
+        """Raise `TooMany` if too much is pending, in all, for an address or for a host."""
+        options = self._options
+        if len(self.pending) >= options.max_pending:
+            raise _too_many("this hub")
+        if self._by_address[network_of(address)] >= options.max_pending_per_address:
+            raise _too_many("your address")
+        if self._by_host[host] >= options.max_pending_per_host:
+            raise _too_many("the host of the callback")
+
+    async def add(self, intent: Intent) -> None:
+        """Have something verified; it is durable when this returns. Raises `Unavailable`."""
+        self._enter(intent)
+        try:
+            await self._saves.add(intent)
+        except HubbubError:
+            self._leave(intent)
+            raise
+        self._queue(intent)
+
+    def _enter(self, intent: Intent) -> None:
+        if (before := self.pending.get(intent.id)) is not None:
+            self._leave(before)
+        self.pending[intent.id] = intent
+        self._by_address[network_of(intent.address)] += 1
+        self._by_host[intent.host] += 1
+
+    def _leave(self, intent: Intent) -> None:
+        if self.pending.get(intent.id) is intent:
+            del self.pending[intent.id]
+            for counter, key in (
+                (self._by_address, network_of(intent.address)),
+                (self._by_host, intent.host),
+            ):
+                counter[key] -= 1
+                if not counter[key]:
+                    del counter[key]
+
+    async def _save(self, intents: Sequence[Intent]) -> None:
+        put = self._registry.put
+        await asyncio.gather(*(put(KIND, one.id, msgspec.json.encode(one)) for one in intents))
+
+    def _queue(self, intent: Intent) -> None:
+        """Have it asked when it is due."""
+        wait = intent.due / 1000 - self._clock.now()
+        if wait > 0:
+            self._timers.call_later(wait, lambda: self._queue(intent))
+        elif self.pending.get(intent.id) is intent:
+            self._ready.setdefault(intent.host, deque()).append(intent)
+            self._kick()
+
+    def _kick(self) -> None:
+        """Ask as many as may be asked at a time."""
+        while self._active.total() < self._options.verify_concurrency:
+            intent = self._next()
+            if intent is None:
+                return
+            self._active[intent.host] += 1
+            self._tasks.spawn(self._work(intent), "verification")
+
+    def _next(self) -> Intent | None:
+        """Return the next one, of the host that has waited longest."""
+        for host in self._ready:
+            if self._active[host] < self._options.verify_per_host:
+                break
+        else:
+            return None
+        queue = self._ready.pop(host)
+        intent = queue.popleft()
+        if queue:
+            self._ready[host] = queue
+        return intent
+
+    async def _work(self, intent: Intent) -> None:
+        try:
+            if self.pending.get(intent.id) is intent:
+                await self._verify(intent)
+        finally:
+            self._active[intent.host] -= 1
+            if not self._active[intent.host]:
+                del self._active[intent.host]
+            self._kick()
+
+    async def _verify(self, intent: Intent) -> None:
+        if intent.mode == "subscribe" and (reason := await self._validate(intent)):
+            denied = msgspec.structs.replace(intent, mode="denied", reason=reason, attempts=0)
+            if self.pending.get(intent.id) is intent:
+                await self._failed(intent, f"denied: {reason}")
+                await self.add(denied)
+            return
+        began = int(self._clock.now() * 1000)
+        outcome = await self._ask(intent)
+        if self.pending.get(intent.id) is not intent:
+            return  # somebody asked for something else meanwhile
+        if isinstance(outcome, Verified):
+            if intent.mode == "subscribe":
+                end = began + intent.lease * 1000
+                changed = msgspec.structs.replace(intent.subscription, expires=end)
+                self.pending[intent.id] = intent = msgspec.structs.replace(
+                    intent, subscription=changed
+                )
+            self._tasks.spawn(self._conclude(intent, None), "conclusion")
+            return
+        attempts = intent.attempts + 1
+        if outcome.is_final or attempts >= len(self._options.verify_schedule):
+            self._tasks.spawn(self._conclude(intent, outcome.reason), "conclusion")
+            return
+        due = int((self._clock.now() + self._options.verify_schedule[attempts]) * 1000)
+        again = msgspec.structs.replace(intent, attempts=attempts, due=due, problem=outcome.reason)
+        self.pending[intent.id] = again
+        self._queue(again)
+
+    async def _ask(self, intent: Intent) -> Verified | Unverified:
+        challenge = base64.urlsafe_b64encode(self._entropy(CHALLENGE_BYTES)).rstrip(b"=").decode()
+        try:
+            answer = await self._caller.request(
+                "GET",
+                intent.url(challenge),
+                headers=[("user-agent", self._user_agent(intent)), ("accept", "text/plain, */*")],
+                timeout=self._options.verify_timeout,
+                max_body=MAX_ANSWER,
+            )
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing is verified
+            detail, is_final = explain(error)
+            return Unverified(f"the callback could not be asked: {detail}", is_final)
+        return judge(intent, challenge, answer)
+
+    async def _conclude(self, intent: Intent, reason: str | None) -> None:
+        """Write down how it ended; where that fails, ask once more later."""
+        try:
+            await self._ends.add((intent, reason))
+        except Exception as error:  # noqa: BLE001  it is to be tried again, whatever it was
+            _log.warning("what a verification changes could not be kept: %r", error)
+            self._timers.call_later(TRY_AGAIN, lambda: self._queue(intent))
+
+    async def _end(self, ends: Sequence[tuple[Intent, str | None]]) -> None:
+        """Make what was verified so, forget what was not, and then that it was asked for."""
+        good = [intent for intent, reason in ends if reason is None]
+        if good:
+            await self._verified(good)
+        for intent, reason in ends:
+            if reason is not None:
+                await self._failed(intent, reason)
+        current = [intent for intent, _ in ends if self.pending.get(intent.id) is intent]
+        for intent in current:
+            self._leave(intent)
+        await asyncio.gather(*(self._registry.delete(KIND, one.id) for one in current))
+
+
+def network_of(address: str) -> str:
+    """Return what counts as one asker: an IPv4 address, or the /64 of an IPv6 address."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address  # a Unix socket has none
+    return address if found.version == 4 else str(int(found) >> 64)  # noqa: PLR2004
+
+
+def _too_many(what: str) -> TooMany:
+    return TooMany(
+        f"too many subscriptions of {what} wait for their verification", retry_after=TRY_AGAIN
+    )
