@@ -6,7 +6,7 @@ import itertools
 import os
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from hubbub.channels.webhook import WebhookChannel
@@ -19,6 +19,7 @@ from hubbub.deliveries.engine import Engine
 from hubbub.deliveries.options import DeliveryOptions, policy_of
 from hubbub.deliveries.secrets import Vault
 from hubbub.deliveries.service import Subscriptions
+from hubbub.hub_websub import WebSub
 from hubbub.log import LogOptions, Tail
 from hubbub.log.memory import MemoryLog
 from hubbub.log.ring import Ring
@@ -26,12 +27,15 @@ from hubbub.net import Egress, EgressOptions, check_target
 from hubbub.sources import Publisher, PublishOptions
 from hubbub.sources.book import Sources
 from hubbub.sources.webhook.receiver import Receiver
+from hubbub.sources.websub.followers import Followers
+from hubbub.sources.websub.options import FollowOptions
 from hubbub.streams import StreamOptions, Streams
 from hubbub.streams.history import History
 from hubbub.web.app import create_app
 from hubbub.web.auth import Authenticator, AuthOptions
 from hubbub.web.face import App
 from hubbub.web.options import WebOptions
+from hubbub.websub.options import WebSubOptions
 
 
 class FakeClock:
@@ -108,6 +112,33 @@ class Gateway:
             new_id=lambda: next(ids),
         )
         self.sources = Sources(engine.registry, lambda text, _: text, lambda text, _: text)
+        self.followers = Followers(
+            registry=engine.registry,
+            client=self.egress,
+            publisher=self.publisher,
+            base=lambda: "",
+            clock=self.clock,
+            timers=LoopTimers(),
+            rng=random.Random(1),
+            entropy=os.urandom,
+            options=FollowOptions(),
+            seal=lambda text, _: text,
+            unseal=lambda text, _: text,
+        )
+        self._websub = WebSub(
+            options=WebSubOptions(),
+            log=self.log,
+            engine=self.deliveries,
+            vault=vault,
+            egress=self.egress,
+            fetches=self.egress,
+            publish=self.publisher.publish,
+            clock=self.clock,
+            timers=LoopTimers(),
+            rng=random.Random(1),
+        )
+        self.websub, self.informant = self._websub.hub, self._websub.informant
+        self._stack = AsyncExitStack()
         self.receiver = Receiver(self.publisher, self._fetch, self.clock)
 
     async def _news(self, topic: str, kind: str, data: object) -> None:
@@ -121,12 +152,19 @@ class Gateway:
         await self.streams.start()
         await self.egress.start()
         await self.deliveries.start()
+        await self._websub.start(self._stack)
+        await self.followers.start(self.sources)
 
     async def stop(self) -> None:
         """End what runs by itself."""
+        await self.followers.stop()
+        await self._stack.aclose()
         await self.deliveries.stop()
         await self.egress.close()
         await self.streams.stop()
+
+    def hubs(self, base: str) -> list[str]:
+        return self._websub.urls(base)
 
     def metrics(self, accept: str) -> tuple[str, bytes]:
         return "text/plain; version=0.0.4", b"# nothing\n"

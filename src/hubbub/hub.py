@@ -191,6 +191,7 @@ class Hub:
             registry=self.log.registry,
             client=self.fetches,
             publisher=self.publisher,
+            log=self.log,
             base=lambda: self.base,
             clock=self.clock,
             timers=LoopTimers(),

@@ -149,7 +149,9 @@ class World:
     async def restart(self, *, kill: bool = False) -> None:
         """End this process and begin the next, with what was written."""
         if kill:
-            self.engine._recorder._ledger = Nowhere(self.store.ledger)  # what is not yet written, is lost
+            self.engine._recorder._ledger = Nowhere(
+                self.store.ledger
+            )  # what is not yet written, is lost
         await self.stop()
         await self.start()
 
@@ -181,7 +183,9 @@ class World:
         await self.ask(form)
         await self.until(lambda: len(reader.asked) > before and not self.hub.verifier.pending)
 
-    async def publish(self, topic: str, data: bytes = b'"x"', kind: str = "application/json") -> None:
+    async def publish(
+        self, topic: str, data: bytes = b'"x"', kind: str = "application/json"
+    ) -> None:
         number = self.log.head + 1
         values = {"specversion": "1.0", "id": f"e{number}", "source": "/test", "type": "t"}
         event = compose({**values, "datacontenttype": kind}, topic, data, named=False)

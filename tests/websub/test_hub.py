@@ -105,9 +105,7 @@ async def test_22_the_challenge_alone_is_the_body(hub: World, reader: Reader) ->
 
 
 @pytest.mark.parametrize("code", [301, 302, 307, 308, 400, 403, 404, 410])
-async def test_23_redirects_and_refusals_are_final(
-    hub: World, reader: Reader, code: int
-) -> None:
+async def test_23_redirects_and_refusals_are_final(hub: World, reader: Reader, code: int) -> None:
     async with reading() as elsewhere:
         reader.answer = lambda one: status(
             code, f"Location: {elsewhere.url}{one.path}", body=query(one)["hub.challenge"].encode()
@@ -347,9 +345,7 @@ async def test_09_16_own_policy_is_told_at_once(hub: World, reader: Reader) -> N
 async def test_the_hub_is_no_callback_of_its_own(hub: World) -> None:
     for callback in (f"{BASE}/hub", f"{BASE.upper()}/topics/blog", BASE):
         with pytest.raises(Malformed, match="at this hub itself"):
-            await hub.ask(
-                {"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.callback": callback}
-            )
+            await hub.ask({"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.callback": callback})
 
 
 async def test_callbacks_go_through_the_guard(hub: World, reader: Reader) -> None:
@@ -431,7 +427,9 @@ async def test_a_hub_can_be_switched_off(reader: Reader) -> None:
         assert hub.websub.urls(BASE) == []
 
 
-async def test_a_full_hub_says_so(hub: World, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_hub_says_so(
+    hub: World, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await hub.subscribe(reader, TOPIC)
     monkeypatch.setattr(type(hub.engine), "has_room", False)
     with pytest.raises(Unavailable):

@@ -118,7 +118,9 @@ def test_07_a_name_that_says_two_things() -> None:
     assert parse([*ASKED.items(), ("hub.topic", TOPIC)]) == asked()
 
 
-@pytest.mark.parametrize("url", ["https://b.example/%2Fa?x=%26&y=ü%20", "http://b.example?", "HTTP://B/"])
+@pytest.mark.parametrize(
+    "url", ["https://b.example/%2Fa?x=%26&y=ü%20", "http://b.example?", "HTTP://B/"]
+)
 def test_14_urls_stay_as_they_were_given(url: str) -> None:
     assert asked(callback=url, topic=url).callback == url
 
@@ -150,9 +152,7 @@ A, B, C = "https://b.example/a", "https://b.example/b,c", "http://b.example/c"
         ([("hub.url", f"{A},{B} , {C}")], (A, B, C)),
     ],
 )
-def test_55_pings_in_every_spelling(
-    fields: list[tuple[str, str]], topics: tuple[str, ...]
-) -> None:
+def test_55_pings_in_every_spelling(fields: list[tuple[str, str]], topics: tuple[str, ...]) -> None:
     assert parse([*NEWS, *fields]) == Publishing(topics)
 
 
@@ -167,7 +167,10 @@ def test_55_a_ping_names_something_but_not_everything() -> None:
     [
         ("http://r.example/cb", "http://r.example/cb?hub.mode=subscribe"),
         ("http://r.example/cb?", "http://r.example/cb?hub.mode=subscribe"),
-        ("http://r.example/cb?a=%20+b&hub.mode=x", "http://r.example/cb?a=%20+b&hub.mode=x&hub.mode=subscribe"),
+        (
+            "http://r.example/cb?a=%20+b&hub.mode=x",
+            "http://r.example/cb?a=%20+b&hub.mode=x&hub.mode=subscribe",
+        ),
         ("http://r.example", "http://r.example?hub.mode=subscribe"),
         ("http://r.example/cb?a&", "http://r.example/cb?a&hub.mode=subscribe"),
     ],
@@ -176,7 +179,10 @@ def test_20_parameters_are_appended(url: str, expected: str) -> None:
     assert with_parameters(url, [("hub.mode", "subscribe")]) == expected
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])), st.from_regex(r"[a-z0-9=&%2F+.]*", fullmatch=True))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.from_regex(r"[a-z0-9=&%2F+.]*", fullmatch=True),
+)
 def test_20_a_query_stays_byte_for_byte(value: str, own: str) -> None:
     url = f"http://r.example/cb?{own}"
     found = with_parameters(url, [("hub.topic", value)])

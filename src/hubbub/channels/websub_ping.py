@@ -23,7 +23,7 @@ from hubbub.core.errors import Malformed
 from hubbub.core.outcome import Delivered, Exchange
 from hubbub.core.subscription import Subscription
 from hubbub.wire.links import topic_path
-from hubbub.wire.websub import FORM, publish_form
+from hubbub.wire.websub import FORM, PLAIN, Form, publish_form
 
 AT_ONCE: Final = 8
 """Requests to one hub at a time."""
@@ -40,8 +40,8 @@ class PingSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     base: str
     """URL under which the topics are reached."""
-    representations: tuple[str, ...] = ("",)
-    """Values of `format` of the URLs that are named for each topic; empty: the plain one."""
+    representations: tuple[Form, ...] = ("json",)
+    """Values of `format` of the URLs that are named for each topic; `json` is the plain one."""
 
 
 class PingChannel:
@@ -96,7 +96,8 @@ class PingTarget:
     def _urls(self, order: Order) -> list[str]:
         topics = dict.fromkeys(record.topic for record in order.records)
         return [
-            f"{self._settings.base}{topic_path(topic)}" + (f"?format={form}" if form else "")
+            f"{self._settings.base}{topic_path(topic)}"
+            + ("" if form == PLAIN else f"?format={form}")
             for topic in topics
             for form in self._settings.representations
         ]

@@ -89,7 +89,8 @@ def described(info: inspect.Type) -> str:
     if isinstance(kind, inspect.LiteralType):
         return " or ".join(f"`{value}`" for value in kind.values)
     if isinstance(kind, LISTS):
-        return f"list of {_PLURALS[described(kind.item_type)]}"
+        items = described(kind.item_type)
+        return f"list of {_PLURALS.get(items, items)}"
     if isinstance(kind, inspect.UnionType):
         kinds = [one for one in kind.types if not isinstance(one, inspect.NoneType)]
         return " or ".join(described(one) for one in kinds)

@@ -11,14 +11,12 @@ from msgspec import Meta
 from hubbub.core.subscription import Policy
 from hubbub.core.topic import check_pattern
 from hubbub.websub.foreign_options import ForeignOptions
-from hubbub.wire.websub import METHODS
+from hubbub.wire.websub import METHODS, Form
 
 Method = Literal["sha256", "sha1", "sha384", "sha512"]
-Representation = Literal["", "json", "batch", "atom", "json-feed", "latest"]
 
 SCHEDULE = (0.0, 5.0, 30.0, 120.0, 600.0, 1800.0, *(3600.0,) * 22)
-"""Seconds before each attempt at a notification, about a day in all. Short, because in an outage the
-same schedule paces the probes: a callback that is back gets what it missed within the hour."""
+"""A day in all, and no wait longer than an hour."""
 
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9\-.:\[\]]+")
 
@@ -69,11 +67,11 @@ class WebSubOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Verifications that may wait for one host: we must not be a way to flood it."""
     keep_ended: Annotated[float, Meta(ge=0)] = 86_400.0
     """Seconds for which an ended subscription can still be looked up."""
-    policy: Policy = Policy(
-        schedule=SCHEDULE, order="strict", concurrency=1, disable_after=0, timeout=10.0
-    )
-    """How notifications are tried. In order, one after the other: a callback that was away gets
-    what it missed as it happened. Never disabled for failures: the lease ends it (7.1)."""
+    timeout: Annotated[float, Meta(gt=0, le=60)] = 10.0
+    """Seconds for one notification: a subscriber is to answer at once (7)."""
+    schedule: Annotated[tuple[float, ...], Meta(min_length=1, max_length=100)] = SCHEDULE
+    """Seconds before each attempt at a notification; the last ones also pace the looks at a callback
+    that is away, so it gets what it missed within the hour that it is back."""
     foreign: ForeignOptions = ForeignOptions()
     """How topics of others are fetched."""
 
@@ -81,8 +79,23 @@ class WebSubOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Hubs of others that are told when a topic of ours changes, and are advertised beside ours."""
     hub_topics: tuple[str, ...] = ("**",)
     """Patterns of the topics that they are told of, by name: not for what nobody may know of."""
-    representations: tuple[Representation, ...] = ("", "atom", "json-feed")
-    """Which URLs of a topic they are told of, by `format`; empty: the plain one."""
+    representations: tuple[Form, ...] = ("json", "atom", "json-feed")
+    """Which URLs of a topic they are told of, by `format`; `json` is the plain one."""
+
+    @property
+    def policy(self) -> Policy:
+        """How notifications are tried.
+
+        In order, one after the other: a callback that was away gets what it missed as it happened.
+        Failures alone never end a subscription: its lease does (7.1).
+        """
+        return Policy(
+            schedule=self.schedule,
+            timeout=self.timeout,
+            order="strict",
+            concurrency=1,
+            disable_after=0,
+        )
 
     def __post_init__(self) -> None:
         if not self.min_lease <= self.lease <= self.max_lease:

@@ -15,7 +15,7 @@ from hubbub.core.errors import InvalidFilter, InvalidTopic, Malformed
 from hubbub.core.filters import compile_sql
 from hubbub.core.topic import check_pattern
 from hubbub.wire.links import topic_of
-from hubbub.wire.websub import FORMS, Form
+from hubbub.wire.websub import FORMS, PLAIN, Form
 
 TOPICS: Final = "/topics/"
 
@@ -27,7 +27,7 @@ class OwnTopic(msgspec.Struct, frozen=True):
     """What a URL selects of the log."""
 
     pattern: str
-    form: Form = "json"
+    form: Form = PLAIN
     types: tuple[str, ...] = ()
     sql: str | None = None
 
@@ -55,7 +55,7 @@ def is_below(url: str, base: str) -> bool:
 
 
 def _narrowed(pattern: str, query: str) -> OwnTopic:
-    form: Form = "json"
+    form: Form = PLAIN
     types: list[str] = []
     sql: str | None = None
     try:

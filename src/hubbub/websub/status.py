@@ -163,9 +163,13 @@ def _waits(intent: Intent) -> str:
     if not intent.attempts:
         return f"{told}."
     return (
-        f"{told}; it was asked {intent.attempts} times ({intent.problem}), and will be again at"
+        f"{told}; it was asked {_times(intent.attempts)} ({intent.problem}), and will be again at"
         f" {rfc3339(intent.due)}."
     )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _of_state(subscription: Subscription, standing: Standing, attempts: Sequence[Attempt]) -> str:

@@ -25,6 +25,9 @@ Form = Literal["json", "batch", "atom", "json-feed", "latest"]
 """How a topic of ours is represented: its events as JSON, two kinds of feeds, or the data of the last
 event. They are the values of `format` in its URL; `latest` is also what topics of others are."""
 
+PLAIN: Final[Form] = "json"
+"""What the URL of a topic is without `format`."""
+
 FORMS: Final[dict[str, Form]] = {form: form for form in get_args(Form)}
 
 BATCH: Final[dict[Form, int]] = {

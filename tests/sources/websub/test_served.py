@@ -71,3 +71,37 @@ async def test_the_server_follows_a_feed(tmp_path: Path) -> None:
                     break
                 await asyncio.sleep(0.01)
             assert hub.forms[-1]["hub.mode"] == "unsubscribe"
+
+
+async def test_two_gateways_follow_each_other(tmp_path: Path) -> None:
+    """Events keep their ids on the way there and back, so none comes twice."""
+    allowed = {
+        "HUBBUB_EGRESS__ALLOW_FETCH": '["127.0.0.0/8"]',
+        "HUBBUB_EGRESS__ALLOW": '["127.0.0.0/8"]',
+    }
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    with (
+        serving("--port", "0", cwd=tmp_path / "a", **allowed) as a,
+        serving("--port", "0", cwd=tmp_path / "b", **allowed) as b,
+    ):
+        for here, there in ((a, b), (b, a)):
+            document = {
+                "name": "other",
+                "kind": "websub",
+                "topic": "shared",
+                "options": {"url": there.url + "/topics/shared"},
+            }
+            await call("POST", here.url + "/sources", document)
+        for here in (a, b):
+            at = here.url + "/sources/other"
+            await call("GET", at, until=lambda one: one["status"]["state"] == "pushed")
+        for number in range(3):
+            await call("POST", a.url + "/topics/shared", {"from": "a", "n": number})
+            await call("POST", b.url + "/topics/shared", {"from": "b", "n": number})
+        for here in (a, b):
+            await call("GET", here.url + "/topics/shared", until=lambda found: len(found) >= 6)
+        await asyncio.sleep(0.3)  # what would come back had its time
+        ids = [[event.id for event in here.events("shared")] for here in (a, b)]
+        assert len(ids[0]) == len(ids[1]) == 6
+        assert set(ids[0]) == set(ids[1])

@@ -289,6 +289,7 @@ class Rig:
             registry=self.registry,
             client=self._client,
             publisher=self.publisher,
+            log=self.log,
             base=lambda: self.base,
             clock=self.time,
             timers=self.time,

@@ -34,7 +34,7 @@ class Follower:
         self.name = name
         self.state = state
         self.followed = followed
-        self.intake = Intake(name, shared.publisher, shared.kept, shared.options)
+        self.intake = Intake(name, shared.publisher, shared.log, shared.kept, shared.options)
         self._documents = Documents(self.intake, shared)
         self._shared = shared
         self._clock = shared.clock

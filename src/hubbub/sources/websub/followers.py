@@ -20,7 +20,7 @@ from random import Random
 from typing import Any, Final
 
 from hubbub.core.clock import Clock, Timers
-from hubbub.core.contracts import Registry
+from hubbub.core.contracts import Log, Registry
 from hubbub.core.errors import Forbidden, HubbubError, Malformed, NotFound, TooLarge, Unavailable
 from hubbub.sources.websub import callbacks, measure, plan
 from hubbub.sources.websub.callbacks import GONE, RECEIVED, UNKNOWN, Reply
@@ -55,6 +55,7 @@ class Followers:
         registry: Registry,
         client: Client,
         publisher: Publisher,
+        log: Log,
         base: Callable[[], str],
         clock: Clock,
         timers: Timers,
@@ -75,6 +76,7 @@ class Followers:
         )
         self._shared = Shared(
             publisher=publisher,
+            log=log,
             kept=Kept(registry),
             fetcher=fetcher,
             dialogue=dialogue,

@@ -7,6 +7,8 @@ Guarantees:
 2. *Once.* What was seen is not published again, as long as it is in the feed and for the
    `follow.max_seen` newest besides, however long ago that was: the log itself only knows a day.
 3. *One at a time.* A push and a poll of the same source do not pass each other.
+4. *No echo.* Where gateways follow each other, an event that comes back is known: what is in our topic
+   is looked through for it, for our log itself does not recognise events that it gave their ids.
 """
 
 from __future__ import annotations
@@ -15,16 +17,22 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from hubbub.core.contracts import Log
 from hubbub.core.errors import TooLarge
-from hubbub.core.event import Event, Published
+from hubbub.core.event import Event, Published, Record
 from hubbub.core.grants import Grants, Principal
+from hubbub.core.selection import Selection
 from hubbub.sources.websub.feeds import Followed
 from hubbub.sources.websub.options import FollowOptions
 from hubbub.sources.websub.state import Kept, State
-from hubbub.sources.websub.take import Item, Place, Taken, take
+from hubbub.sources.websub.take import Item, Place, Taken, event_mark, take
 
 BATCH: Final = 100
 """Events of one append: a long feed must not hold up everybody else."""
+
+
+MAX_READS: Final = 20
+"""Reads at the most for the newest events of a topic, each of a bounded part of the log."""
 
 
 class Publisher(Protocol):
@@ -38,13 +46,20 @@ class Publisher(Protocol):
 class Intake:
     """What one source has seen, and the way of its documents into the log."""
 
-    def __init__(self, name: str, publisher: Publisher, kept: Kept, options: FollowOptions) -> None:
+    def __init__(
+        self, name: str, publisher: Publisher, log: Log, kept: Kept, options: FollowOptions
+    ) -> None:
         self.seen: dict[str, None] = {}
         """Marks, oldest first."""
         self.waiting = 0
         """Documents that are on their way or wait for it."""
         self._name = name
         self._publisher = publisher
+        self._log = log
+        self._known: dict[str, None] = {}
+        """Marks of the events of our topic, for those of other gateways; oldest first."""
+        self._recalled = ("", 0)
+        """The topic that they are of, and the offset up to which."""
         self._kept = kept
         self._options = options
         self._taking = asyncio.Lock()
@@ -81,10 +96,9 @@ class Intake:
             state.content,
         )
         found = await asyncio.to_thread(take, place, content_type, body)
-        if found.is_whole:
-            fresh = [item for item in found.items if item.mark != state.content]
-        else:
-            fresh = [item for item in found.items if item.mark not in self.seen]
+        if found.is_events:
+            await self._recall(followed.topic)
+        fresh = [item for item in found.items if self._is_new(state, found, item.mark)]
         wanted = fresh
         if not (state.baseline or is_push):
             wanted = fresh[max(0, len(fresh) - settings.backfill) :]
@@ -93,10 +107,38 @@ class Intake:
             state.entries += await self._publish(state, wanted[at : at + BATCH])
         if found.is_whole:
             state.content = found.items[0].mark
-        else:
+        elif not (found.is_events and (is_push or state.position)):  # those are in our topic
             await self._remember(found, is_changed=bool(fresh))
+        if state.position:
+            state.position = found.position or state.position
         state.baseline = True
         return len(fresh)
+
+    def _is_new(self, state: State, found: Taken, mark: str) -> bool:
+        if found.is_whole:
+            return mark != state.content
+        return mark not in self.seen and not (found.is_events and mark in self._known)
+
+    async def _recall(self, topic: str) -> None:
+        """Look through the events of our topic that came since the last time, or for its newest."""
+        log, ours, most = self._log, Selection.of((topic,)), self._options.max_seen
+        recalled, after = self._recalled
+        if recalled != topic or after + 1 < log.tail:
+            self._known.clear()
+            after = before = log.head
+            for _ in range(MAX_READS):
+                page = await log.read_back(before + 1, most - len(self._known), ours)
+                older = {_mark_of(record): None for record in reversed(page.records)}
+                self._known, before = older | self._known, page.next - 1
+                if len(self._known) >= most or page.next <= log.tail:
+                    break
+        while after < log.head:
+            page = await log.read(after, most, ours)
+            self._known |= {_mark_of(record): None for record in page.records}
+            after = page.next
+        for mark in list(self._known)[: max(0, len(self._known) - most)]:
+            del self._known[mark]
+        self._recalled = (topic, after)
 
     async def _publish(self, state: State, items: Sequence[Item]) -> int:
         """Publish some; what is too large for the log is left out, and told."""
@@ -128,3 +170,8 @@ class Intake:
         async with self._taking:
             self.seen.clear()
             await self._kept.forget_seen(self._name)
+
+
+def _mark_of(record: Record) -> str:
+    values = record.attributes()
+    return event_mark(str(values["source"]), str(values["id"]))

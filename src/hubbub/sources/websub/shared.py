@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from hubbub.core.clock import Clock, Timers
+from hubbub.core.contracts import Log
 from hubbub.sources.websub.dialogue import Dialogue
 from hubbub.sources.websub.fetching import Fetcher
 from hubbub.sources.websub.intake import Publisher
@@ -52,6 +53,7 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     """Made once by `Followers`."""
 
     publisher: Publisher
+    log: Log
     kept: Kept
     fetcher: Fetcher
     dialogue: Dialogue

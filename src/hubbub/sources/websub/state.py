@@ -123,6 +123,8 @@ class State(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Of the document that was fetched last."""
     content: str = ""
     """Of the last content that became an event, where documents are taken whole."""
+    position: str = ""
+    """How far events of another gateway were taken, in its own terms; empty: it is something else."""
     baseline: bool = False
     """Whether a first document was seen."""
     entries: int = 0

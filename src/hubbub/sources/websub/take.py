@@ -16,6 +16,8 @@ import hashlib
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+import msgspec
+
 from hubbub.core.attributes import SPECVERSION, Value, check_value, is_json, media_type
 from hubbub.core.errors import InvalidEvent, Malformed
 from hubbub.core.event import Event, compose
@@ -35,6 +37,10 @@ OCTETS: Final = "application/octet-stream"
 _SAFE: Final = "!#$&'()*+,/:;=?@[]~"  # of a URL; a stray % is encoded, too
 
 
+class _Placed(msgspec.Struct):
+    position: str = ""
+
+
 class Item(NamedTuple):
     """An event, and the mark by which it is known again."""
 
@@ -51,6 +57,10 @@ class Taken(NamedTuple):
     """Whether it is one event, that of the whole document; only a change of it is news."""
     note: str = ""
     """What was wrong with the document and mended."""
+    is_events: bool = False
+    """Whether it is CloudEvents, of another gateway perhaps."""
+    position: str = ""
+    """The place of the last of them there."""
 
 
 class Place(NamedTuple):
@@ -73,18 +83,30 @@ def take(place: Place, content_type: str, body: bytes) -> Taken:
     """
     if place.split:
         kind = media_type(content_type)
-        if kind in (CE_JSON, CE_BATCH_JSON):
+        if is_events(kind):
             to = Address(to=place.topic)
             found = (
                 [from_json(body, to)] if kind == CE_JSON else from_batch(body, to, place.max_bytes)
             )
-            return Taken(_once([Item(_mark(e.source, e.id), e) for e in found]), is_whole=False)
+            items = _once([Item(event_mark(one.source, one.id), one) for one in found])
+            last = _last(kind, body).position
+            return Taken(items, is_whole=False, is_events=True, position=last)
         if entries.is_feed(content_type, body):
             feed = entries.split(content_type, body, place.url)
             return Taken(
                 _once([_item(place, e) for e in feed.entries]), is_whole=False, note=feed.note
             )
     return Taken([_whole(place, content_type, body)], is_whole=True)
+
+
+def is_events(content_type: str) -> bool:
+    """Tell whether a document is CloudEvents."""
+    return media_type(content_type) in (CE_JSON, CE_BATCH_JSON)
+
+
+def event_mark(source: str, id: str) -> str:  # noqa: A002
+    """Return the mark of a CloudEvent: source and id together name it (CloudEvents 1.0.2)."""
+    return _mark(source, id)
 
 
 def source_of(url: str) -> str:
@@ -138,6 +160,14 @@ def _described(content_type: str, body: bytes) -> dict[str, Value]:
             told["hubbubcontenttype"] = content_type
         return told
     return {"datacontenttype": content_type}
+
+
+def _last(kind: str, body: bytes) -> _Placed:
+    """Read the place of the last event of a valid document."""
+    if kind == CE_JSON:
+        return msgspec.json.decode(body, type=_Placed)
+    parts = json.items(body)
+    return msgspec.json.decode(parts[-1], type=_Placed) if parts else _Placed()
 
 
 def _is_valid(name: str, value: str) -> bool:
