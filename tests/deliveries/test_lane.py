@@ -500,3 +500,19 @@ async def test_another_sink_is_called_from_the_next_event_on() -> None:
         await r.time.advance(1)
         assert r.receiver.offsets == [1]
         assert r.ledger.all_attempts[0].url == "http://other.example/"
+
+
+@pytest.mark.parametrize("order", ["strict", "key"])
+async def test_a_probe_keeps_the_order(order: str) -> None:
+    async with rig() as made:
+        made.receiver.answer = lambda _: SICK
+        await made.subscribe("t", order=order, outage_after=2, schedule=[0, 1, 60, 60, 60])
+        await made.append(1, subject="a")
+        await made.time.advance(0.5)
+        await made.append(2, 3, subject="a")
+        await made.append(4, topic="u")
+        await made.time.advance(70)
+        assert made.state() == "outage" or made.receiver.attempted
+        made.receiver.answer = lambda _: OK
+        await made.time.advance(400)
+        assert made.receiver.offsets == [1, 2, 3]

@@ -11,6 +11,8 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+import msgspec
+
 from channels.receiver import Receiver, Request, receiving, status
 from deliveries.rig import Time, settle
 from hubbub.channels.websub import WebSubChannel
@@ -84,7 +86,7 @@ class World:
     def __init__(self, log: MemoryLog, time: Time, options: Mapping[str, Any]) -> None:
         self.store = log
         self.time = time
-        self.options = WebSubOptions(**options)
+        self.options = msgspec.convert(options, WebSubOptions)
         self.stack = AsyncExitStack()
 
     async def start(self) -> None:

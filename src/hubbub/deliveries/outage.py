@@ -2,8 +2,8 @@
 
 The cursor stays where it is, so an endless outage costs no rows. A probe is a real delivery, of the
 event that is next or of one that waits, in turns: an event that the receiver will never take must
-not keep the others waiting. The first one that is answered ends the outage; after `disable_after`
-the subscription is disabled.
+not keep the others waiting, unless they have to come after it. The first one that is answered ends
+the outage; after `disable_after` the subscription is disabled.
 """
 
 from __future__ import annotations
@@ -128,13 +128,19 @@ class Outage:
         self._later(hold(outcome, self._number, policy))
 
     async def _candidate(self) -> Item | None:
-        """Return what to send: the next event, or, every other time, one that waits."""
+        """Return what to send: the next event, or, every other time, one that waits.
+
+        Where order is promised, none goes before one that waits and that it has to come after.
+        """
         lane = self._lane
-        parcel = lane.waiting.first()
-        if parcel is not None and self._number % 2 == 0:
+        order, parcel = lane.policy.order, lane.waiting.first()
+        if parcel is not None and (order == "strict" or self._number % 2 == 0):
             return self._probing(lane.waiting.pop(parcel))
-        if (fresh := await lane.intake.next(lane.in_flight)) is not None:
-            return fresh
+        fresh = await lane.intake.next(lane.in_flight)
+        if fresh is not None and fresh.record is not None:
+            key = lane.intake.queue.key_of(fresh.record)
+            if order != "key" or key not in lane.waiting.keys():
+                return fresh
         parcel = lane.waiting.first()
         return None if parcel is None else self._probing(lane.waiting.pop(parcel))
 

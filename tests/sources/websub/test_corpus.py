@@ -9,7 +9,6 @@ import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
 
 import feedparser
 import pytest
@@ -19,6 +18,7 @@ from hubbub.core.errors import Malformed
 from hubbub.sources.websub.cleaning import clean
 from hubbub.sources.websub.discovery import discover
 from hubbub.sources.websub.entries import FeedDocument, is_feed, split
+from hubbub.sources.websub.fields import joined
 from hubbub.sources.websub.markup import FEED_ROOTS, decode, markup
 from hubbub.sources.websub.parsing import parse
 
@@ -101,7 +101,7 @@ def test_it_still_is_feedparser() -> None:
 def known(entry: dict[str, Any]) -> list[Any]:
     """Return what must be the same. An id and a link that is one are not resolved by us."""
     said = [dict.get(entry, name) for name in ("published", "updated", "links")]
-    return [*said, *(urljoin(URL, dict.get(entry, name) or "") for name in ("id", "link"))]
+    return [*said, *(joined(URL, dict.get(entry, name) or "") for name in ("id", "link"))]
 
 
 def read(path: Path) -> FeedDocument:

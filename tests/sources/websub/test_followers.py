@@ -653,10 +653,26 @@ async def test_a_restart_goes_on_where_it_was(us: Rig, world: World, hub: HubScr
     before = us.state
     await us.restart()
     await us.quiet()
-    assert us.state == before
+    assert us.state.callbacks == before.callbacks
+    assert us.state.subscribe_at == before.subscribe_at
     assert (len(hub.forms), len(world.fetched)) == (1, 1)
     assert await world.push(atom(entry(3), entry(2), entry(1))) == [200]
     assert await us.ids() == ["urn:e:3"]
+
+
+async def test_what_came_while_we_were_away_is_found_soon_and_nobodys_miss(
+    us: Rig, world: World
+) -> None:
+    await us.subscribed()
+    await us.pass_(1000)
+    await us.followers.stop()
+    world.page(atom(entry(3), entry(2), entry(1)))
+    await us.time.advance(3600)
+    await us.restart(crash=True)
+    await us.pass_(901)
+    assert await us.ids() == ["urn:e:3"]
+    await us.pass_(400)
+    assert us.status()["measured"][world.url + "/hub"]["missed"] == 0
 
 
 async def test_too_many_deliveries_at_once_are_put_off(us: Rig) -> None:
@@ -755,6 +771,37 @@ async def test_what_no_longer_leads_anywhere_is_forgotten(us: Rig, hub: HubScrip
     assert us.state.callbacks == []
     await us.followers.stop()
     assert us.followers._owners == {}
+
+
+async def test_a_source_that_cannot_be_opened_keeps_its_subscription(
+    us: Rig, world: World, hub: HubScript
+) -> None:
+    """What reads feeds may not be installed for once: nothing is given up for that."""
+    await us.subscribed()
+    await us.followers.stop()
+    us.book.get("news").opened = None
+    await us.restart()
+    await us.quiet()
+    assert await world.push(atom(entry(3))) == [503]
+    assert us.status() == {}
+    assert hub.asked == ["subscribe"]
+    await us.restart()
+    us.follow()
+    await us.quiet()
+    assert 200 in await world.push(atom(entry(3), entry(2)))
+    assert await us.ids() == ["urn:e:3"]
+
+
+async def test_another_hub_by_hand_takes_over_without_a_gap(us: Rig, world: World) -> None:
+    await us.subscribed()
+    old = us.active
+    world.hub("/two")
+    us.follow(hub=world.url + "/two")
+    assert await world.push(atom(entry(3))) == [200]
+    await us.until(lambda: us.active is not old)
+    await us.until(lambda: world.hub().subscribed == {})
+    assert us.active.hub == world.url + "/two"
+    assert await us.ids() == ["urn:e:3"]
 
 
 async def test_nothing_secret_is_shown(us: Rig, hub: HubScript) -> None:

@@ -105,3 +105,35 @@ async def test_two_gateways_follow_each_other(tmp_path: Path) -> None:
         ids = [[event.id for event in here.events("shared")] for here in (a, b)]
         assert len(ids[0]) == len(ids[1]) == 6
         assert set(ids[0]) == set(ids[1])
+
+
+async def test_a_gateway_that_was_away_catches_up(tmp_path: Path) -> None:
+    """Page after page, from where it was: more than any one document holds."""
+    allowed = {"HUBBUB_EGRESS__ALLOW_FETCH": '["127.0.0.0/8"]'}  # a cannot push to b
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    with serving("--port", "0", cwd=tmp_path / "a") as a:
+        await call("POST", a.url + "/topics/old", {"n": -1})
+        document = {
+            "name": "other",
+            "kind": "websub",
+            "topic": "copy",
+            "options": {"url": a.url + "/topics/old"},
+        }
+        with serving("--port", "0", cwd=tmp_path / "b", **allowed) as b:
+            await call("POST", b.url + "/sources", document)
+            at = b.url + "/sources/other"
+            await call("GET", at, until=lambda one: one["status"].get("last_poll"))
+        lines = "".join(f'{{"n":{number}}}\n' for number in range(350))
+        async with (
+            ClientSession() as session,
+            session.post(
+                a.url + "/topics/old", data=lines, headers={"Content-Type": "application/x-ndjson"}
+            ) as answer,
+        ):
+            assert answer.status < 300
+        with serving("--port", "0", cwd=tmp_path / "b", **allowed) as b:
+            await call("PUT", b.url + "/sources/other", document)  # have it looked at now
+            at = b.url + "/topics/copy?limit=1000"
+            found = await call("GET", at, until=lambda one: len(one) >= 350)
+            assert [event["data"]["n"] for event in found] == [*range(350)]

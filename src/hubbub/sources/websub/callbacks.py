@@ -1,4 +1,4 @@
-"""What a hub may say to a callback: verifications answered, deliveries proven. Pure.
+"""What a hub may say to a callback: verifications answered, deliveries proven.
 
 A verification is answered for what was asked for only (websub 42):
 
@@ -12,6 +12,7 @@ Everything else is 404, and says nothing about what there is.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
@@ -23,6 +24,8 @@ from hubbub.wire import websub
 
 MAX_CHALLENGE: Final = 4096
 """Characters of a challenge: it came in a URL, and goes back as a body."""
+INLINE: Final = 256 * 1024
+"""Bytes of a body up to which its signature is verified at once; larger ones in a thread."""
 MAX_REASON: Final = 200
 """Characters of a reason that are kept."""
 
@@ -92,6 +95,13 @@ def is_proven(headers: Iterable[tuple[str, str]], secret: str, body: bytes) -> b
     """Tell whether a delivery bears the one signature that its secret gives (websub 48, 49)."""
     told = [value for name, value in headers if name == "x-hub-signature"]
     return len(told) == 1 and websub.verify(told[0], secret, body)
+
+
+async def proves(headers: Iterable[tuple[str, str]], secret: str, body: bytes) -> bool:
+    """Tell the same without keeping everybody else waiting for a large body."""
+    if len(body) <= INLINE:
+        return is_proven(headers, secret, body)
+    return await asyncio.to_thread(is_proven, headers, secret, body)
 
 
 def printable(text: str) -> str:

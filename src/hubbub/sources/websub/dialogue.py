@@ -79,7 +79,7 @@ class Dialogue:
             secret=self._seal(secret, _context(token)) if secret else "",
         )
         state.callbacks.append(one)
-        state.subscribe_at, state.verify_by = None, now + plan.VERIFIED_WITHIN
+        state.subscribe_at, state.verify_by = None, now + plan.verified_within(state, now)
         plan.tidy(state, now)
         await save()
         lease = int(followed.options.lease or self._options.lease)

@@ -31,6 +31,8 @@ class Documents:
     def __init__(self, intake: Intake, shared: Shared) -> None:
         self._intake = intake
         self._shared = shared
+        self._is_there = False
+        """Whether we were there since the last poll: what was pushed before is no hub's miss."""
 
     async def fetch(self, state: State, followed: Followed) -> Document:
         """Fetch the document, whether it has changed or not. Raises `Failed`, with the next poll planned."""
@@ -86,12 +88,12 @@ class Documents:
             )
         except (Malformed, TooLarge) as error:
             state.note = f"the document cannot be read: {error.detail}"
-        if was_begun:
+        if was_begun and self._is_there:
             measure.found_by_poll(state, new, self._shared.clock.now())
 
     def polled(self, state: State, followed: Followed) -> None:
         """Plan the next poll."""
-        shared = self._shared
+        shared, self._is_there = self._shared, True
         plan.poll_later(state, followed, shared.options, shared.clock.now(), shared.rng)
 
     async def _fetch(

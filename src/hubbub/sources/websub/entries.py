@@ -12,7 +12,8 @@ Guarantees:
    string is valid Unicode. Another version of feedparser may clean differently; entries that this
    changes are then seen as edited, once.
 
-Pure, and nothing is ever fetched. Needs the extra `websub`. A feed of 50 entries takes 15 to 30 ms.
+Pure, and nothing is ever fetched. Needs the extra `websub`. Measured: 80 ms for 50 episodes of a podcast
+(220 kB), 210 ms for 50 long posts (150 kB, 9,000 tags), 1.5 s for 1,000 episodes: split in a thread.
 """
 
 from __future__ import annotations

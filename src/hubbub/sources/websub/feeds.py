@@ -18,7 +18,7 @@ from hubbub.core.topic import check_topic
 from hubbub.sources.documents import convert
 from hubbub.sources.websub.options import Lease, Poll
 
-NEEDED: Final = ("feedparser", "selectolax")
+NEEDED: Final = ("feedparser",)
 """What the extra `websub` installs."""
 
 

@@ -52,7 +52,7 @@ class Follower:
         if self.followed is None:
             return False
         options = self.followed.options
-        return (self.state.url, self.state.hub) == (options.url, options.hub)
+        return (self.state.url, self.state.split) == (options.url, options.split)
 
     def follow(self, followed: Followed | None) -> None:
         """Follow something else from now on, or, with None, nothing; begin with a subscription."""
@@ -154,7 +154,7 @@ class Follower:
         settings = followed and followed.options
         self.state = State(
             url=settings.url if settings else "",
-            hub=settings.hub if settings else None,
+            split=settings.split if settings else True,
             callbacks=left,
         )
         await self.save()
@@ -205,6 +205,10 @@ class Follower:
         await self._documents.take_in(state, followed, document)
         self._documents.polled(state, followed)
         now = self._clock.now()
+        if (
+            state.position
+        ):  # it was not the document that matters, but what comes after our position
+            state.poll_at = now
         hubs = plan.candidates(state, followed.options.hub, found.hubs, now)
         state.is_waiting = not shared.dialogue.base
         if not found.hubs and not followed.options.hub:

@@ -30,7 +30,7 @@ from hubbub.sources.websub.fetching import Client, Fetcher
 from hubbub.sources.websub.follower import Follower
 from hubbub.sources.websub.intake import Publisher
 from hubbub.sources.websub.options import FollowOptions
-from hubbub.sources.websub.shared import Shared, Source, Sources
+from hubbub.sources.websub.shared import Shared, Sources
 from hubbub.sources.websub.state import Callback, Kept, State
 from hubbub.sources.websub.status import standing, status
 
@@ -38,8 +38,6 @@ MAX_WAITING: Final = 16
 """Deliveries to one source that are on their way into the log at once."""
 MAX_HELD: Final = 128 * 1024 * 1024
 """Bytes of all deliveries that are: bodies are in memory meanwhile."""
-INLINE: Final = 256 * 1024
-"""Bytes of a body up to which its signature is verified at once; larger ones in a thread."""
 SOON: Final = 5.0
 """Seconds after which a delivery may come again that there was no room for."""
 
@@ -89,6 +87,8 @@ class Followers:
         )
         self._now = clock.now
         self._followers: dict[str, Follower] = {}
+        self._closed: dict[str, Follower] = {}
+        """Those of sources that cannot be opened now, to be taken up when they can be."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._sources: Sources | None = None
         self._held = 0
@@ -98,12 +98,17 @@ class Followers:
         self._sources = sources
         states = await self._shared.kept.states()
         seen = await self._shared.kept.seen()
-        wanted = {one.name: found for one in sources.list() if (found := _followed(one))}
-        for name in [*wanted, *(states.keys() - wanted.keys())]:
-            state = states.get(name) or State(url="")
-            follower = self._add(name, state, wanted.get(name))
+        shared, opened = self._shared, {one.name: one.opened for one in sources.list()}
+        for name in sorted(opened.keys() | states.keys()):
+            state, followed = states.get(name), _followed(opened.get(name))
+            if state is None and followed is None:
+                continue
+            follower = Follower(name, state or State(url=""), followed, shared)
             follower.intake.seen = seen.get(name, {})
             follower.make_known()
+            plan.after_a_break(follower.state, shared.options, self._now(), shared.rng)
+            is_closed = name in opened and opened[name] is None
+            (self._closed if is_closed else self._followers)[name] = follower
         self._rebase()
         for name in self._followers:
             self._run(name)
@@ -122,21 +127,24 @@ class Followers:
             elif error is not None:
                 raise error
         self._followers.clear()
+        self._closed.clear()
 
     def changed(self, name: str) -> None:
         """Take note that a source was made, replaced or deleted."""
         if self._sources is None:
             return
         try:
-            followed = _followed(self._sources.get(name))
+            followed = _followed(self._sources.get(name).opened)
         except NotFound:
             followed = None
-        follower = self._followers.get(name)
-        if follower is not None:
-            follower.follow(followed)
-        elif followed is not None:
-            self._add(name, State(url=""), followed)
-            self._run(name)
+        known = self._followers.get(name)
+        if known is not None:
+            known.follow(followed)
+            return
+        follower = self._closed.pop(name, None) or Follower(name, State(url=""), None, self._shared)
+        follower.follow(followed)
+        self._followers[name] = follower
+        self._run(name)
 
     def wake(self) -> None:
         """Take note that our public URL became known, or is another one: all callbacks change."""
@@ -229,11 +237,7 @@ class Followers:
             raise Unavailable("this cannot be verified at the moment", retry_after=SOON) from None
         if not secret:
             return
-        if len(body) <= INLINE:
-            proven = callbacks.is_proven(headers, secret, body)
-        else:
-            proven = await asyncio.to_thread(callbacks.is_proven, headers, secret, body)
-        if not proven:
+        if not await callbacks.proves(headers, secret, body):
             follower.state.unsigned += 1
             raise Forbidden("X-Hub-Signature is missing or not that of this body and our secret")
 
@@ -257,18 +261,15 @@ class Followers:
         follower.wake()
 
     def _find(self, token: str) -> tuple[Follower, Callback]:
-        if self._sources is None:
+        owner = self._owners.get(token, "")
+        if self._sources is None or owner in self._closed:
             raise Unavailable("nothing is followed at the moment", retry_after=SOON)
-        follower = self._followers.get(self._owners.get(token, ""))
+        follower = self._followers.get(owner)
         for one in follower.state.callbacks if follower else ():
             if one.token == token:
                 assert follower is not None
                 return follower, one
         raise NotFound(UNKNOWN)
-
-    def _add(self, name: str, state: State, followed: Followed | None) -> Follower:
-        follower = self._followers[name] = Follower(name, state, followed, self._shared)
-        return follower
 
     def _run(self, name: str) -> None:
         task = self._tasks[name] = asyncio.get_running_loop().create_task(self._follow(name))
@@ -296,5 +297,5 @@ class Followers:
         return found
 
 
-def _followed(source: Source) -> Followed | None:
-    return source.opened if isinstance(source.opened, Followed) else None
+def _followed(opened: object) -> Followed | None:
+    return opened if isinstance(opened, Followed) else None

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from hubbub.core.contracts import Log
-from hubbub.core.errors import TooLarge
+from hubbub.core.errors import Gap, TooLarge, Unavailable
 from hubbub.core.event import Event, Published, Record
 from hubbub.core.grants import Grants, Principal
 from hubbub.core.selection import Selection
@@ -97,7 +97,11 @@ class Intake:
         )
         found = await asyncio.to_thread(take, place, content_type, body)
         if found.is_events:
-            await self._recall(followed.topic)
+            try:
+                await self._recall(followed.topic)
+            except Gap:  # the log was trimmed just now
+                self._recalled = ("", 0)
+                raise Unavailable("the log is busy; try again", retry_after=1) from None
         fresh = [item for item in found.items if self._is_new(state, found, item.mark)]
         wanted = fresh
         if not (state.baseline or is_push):

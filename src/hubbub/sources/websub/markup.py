@@ -59,6 +59,9 @@ _ROOT: Final = re.compile(r"<(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|channel)(?=[\s/>]
 FEED_ROOTS: Final = frozenset({"rss", "feed", "rdf", "channel"})
 """Outermost elements of RSS, Atom, RDF and CDF, in lower case."""
 
+_MESSAGES: Final = frozenset({"b", "br", "font", "p"})
+"""What a message of PHP begins with, which it puts before the document."""
+
 
 class Markup(msgspec.Struct, frozen=True):
     """A document without its prolog."""
@@ -117,11 +120,12 @@ def markup(text: str) -> Markup:
             entities |= _entities(text[at:end])
         at = _SPACE.match(text, end).end()  # pyright: ignore[reportOptionalMemberAccess]
     first = _NAME.match(text, at)
-    if first is not None:
+    if first is not None and first[1].lower() not in _MESSAGES:
         return Markup(first[1].lower(), text[at:], entities, junk=False)
     later = _ROOT.search(text, at)
     if later is None:
-        return Markup("", text[at:], entities, junk=True)
+        name = first[1].lower() if first is not None else ""
+        return Markup(name, text[at:], entities, junk=True)
     name = later[0].lstrip("<").rpartition(":")[2].lower()
     return Markup(name, text[later.start() :], entities, junk=True)
 

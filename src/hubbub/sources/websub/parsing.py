@@ -2,11 +2,10 @@
 
 Three things of it are not used: `parse`, which opens what looks like an address and has regular
 expressions that take hours on a line of a megabyte; its way with encodings and the DOCTYPE (markup.py
-has ours); and cleaning inside the parser, which would clean a thousand entries that are then left out
-(cleaning.py does the same later). Its two parsers are subclassed where a document could make them
+has ours); and cleaning inside the parser, which has no bounds (cleaning.py does the same with some). Its two parsers are subclassed where a document could make them
 slow; `tests/sources/websub/test_hostile.py` holds the bounds, `test_corpus.py` that it still is
-feedparser. Measured: 9 ms for a feed of 50 entries, 25 to 40 us for an element, so that
-`MAX_ELEMENTS` are three or four seconds: split feeds of more than a few kilobytes in a thread.
+feedparser. Measured: 25 to 60 us for an element, so that `MAX_ELEMENTS` are three to six seconds, and
+twice that where a document is found to be ill-formed only at its end.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false

@@ -24,6 +24,8 @@ for many tries, and a hub that was told the wrong lease has not forgotten us yet
 
 VERIFIED_WITHIN: Final = 600.0
 """Seconds that a hub gets to verify what it took; then the next one is asked."""
+AT_LEAST: Final = 30.0
+"""Fewest seconds that it gets."""
 PENDING: Final = 6 * 3600.0
 """Seconds for which a late verification is still answered: old hubs try for 6 hours."""
 GRACE: Final = 3600.0
@@ -132,6 +134,20 @@ def granted(asked: str, wanted: float) -> float:
     """Return the lease that a hub grants in `hub.lease_seconds`, as far as it is believed (websub 24)."""
     seconds = float(asked) if asked.isascii() and asked.isdigit() and len(asked) < 16 else wanted  # noqa: PLR2004
     return min(max(seconds, MIN_LEASE), MAX_LEASE)
+
+
+def verified_within(state: State, now: float) -> float:
+    """Return the seconds that a hub gets to verify: less where a short lease is running out."""
+    active = state.active
+    if active is None:
+        return VERIFIED_WITHIN
+    return min(VERIFIED_WITHIN, max(AT_LEAST, (active.until - now) / 2))
+
+
+def after_a_break(state: State, options: FollowOptions, now: float, rng: Random) -> None:
+    """Plan a poll soon after a start, for what was pushed while we were away; not all at once."""
+    if state.poll_at is not None:
+        state.poll_at = min(state.poll_at, now + rng.uniform(0, options.poll_silent))
 
 
 def adopt(state: State, one: Callback, lease: float, now: float, rng: Random) -> None:

@@ -87,8 +87,8 @@ class State(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     url: str
     """`options.url` that this is the state of."""
-    hub: str | None = None
-    """`options.hub` that this is the state of."""
+    split: bool = True
+    """`options.split` likewise: what was seen of one kind says nothing of the other."""
     moved: str = ""
     """Where the URL has moved for good (301, 308)."""
     topic: str = ""
