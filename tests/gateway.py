@@ -115,6 +115,7 @@ class Gateway:
         self.followers = Followers(
             registry=engine.registry,
             client=self.egress,
+            log=self.log,
             publisher=self.publisher,
             base=lambda: "",
             clock=self.clock,

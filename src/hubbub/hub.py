@@ -190,8 +190,8 @@ class Hub:
         self.followers = Followers(
             registry=self.log.registry,
             client=self.fetches,
-            publisher=self.publisher,
             log=self.log,
+            publisher=self.publisher,
             base=lambda: self.base,
             clock=self.clock,
             timers=LoopTimers(),

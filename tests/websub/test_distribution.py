@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -65,7 +65,7 @@ async def test_28_a_feed_has_what_was_not_confirmed_yet(hub: World, reader: Read
         await hub.until(lambda number=number: len(reader.pushed) == number + 1)
     for number, push in enumerate(reader.pushed):
         assert push.headers["content-type"] == "application/atom+xml"
-        root = ElementTree.fromstring(push.body)
+        root = ET.fromstring(push.body)
         links = {one.get("rel"): one.get("href") for one in root.findall(f"{ATOM}link")}
         assert links == {"hub": f"{BASE}/hub", "self": topic, "alternate": TOPIC}
         contents = [one.findtext(f"{ATOM}content") for one in root.findall(f"{ATOM}entry")]
@@ -140,7 +140,7 @@ async def test_31_33_all_else_is_failure_and_tried_again(
     await hub.until(lambda: reader.pushed)
     reader.answer = reader.respond
     await hub.until(lambda: hub_is_idle(hub) and len(reader.pushed) >= 2, step=1)
-    assert {one for one in numbers(reader)} == {1}
+    assert set(numbers(reader)) == {1}
     outcomes = [one.outcome for one in await hub.attempts(reader, TOPIC)]
     assert outcomes == ["delivered", "failed"]
 

@@ -139,7 +139,7 @@ class Outage:
         fresh = await lane.intake.next(lane.in_flight)
         if fresh is not None and fresh.record is not None:
             key = lane.intake.queue.key_of(fresh.record)
-            if order != "key" or key not in lane.waiting.keys():
+            if order != "key" or key not in set(lane.waiting.keys()):
                 return fresh
         parcel = lane.waiting.first()
         return None if parcel is None else self._probing(lane.waiting.pop(parcel))

@@ -109,6 +109,7 @@ class World:
         self.url = ""
         self.pages: dict[str, Page] = {}
         self.fetched: list[tuple[str, Mapping[str, str]]] = []
+        self.asked_since: list[str] = []
         self.hubs: dict[str, HubScript] = {}
         self.followers: Followers | None = None
         self.before_post: Callable[[], Awaitable[None]] | None = None
@@ -131,6 +132,9 @@ class World:
         if path in self.hubs:
             return await self._hub(path, await request.read())
         self.fetched.append((path, dict(request.headers)))
+        if (since := request.query.get("since")) is not None:
+            self.asked_since.append(since)
+            path += f"?since={since}"
         page = self.pages.get(path) or Page(status=404)
         etag = f'"{hashlib.sha256(page.body).hexdigest()[:8]}"'
         if request.headers.get("If-None-Match") == etag and page.status == 200:

@@ -156,9 +156,8 @@ class Followers:
         follower = self._followers.get(name)
         if follower is None:
             return {}
-        if not follower.is_current:  # it has just been made
-            return {"state": "pending"}
-        return status(follower.state, self._now())
+        is_new = not follower.is_current
+        return {"state": "pending"} if is_new else status(follower.state, self._now())
 
     def standings(self) -> Mapping[str, int]:
         """Count the sources by how their news come, for the metrics."""
@@ -194,8 +193,7 @@ class Followers:
         if said.what == "subscribed":
             assert follower.followed is not None
             wanted = follower.followed.options.lease or self._shared.options.lease
-            lease = plan.granted(said.lease, wanted)
-            plan.adopt(state, one, lease, now, self._shared.rng)
+            plan.adopt(state, one, plan.granted(said.lease, wanted), now, self._shared.rng)
         elif said.what == "unsubscribed":
             one.lease_end = now
             plan.end(one, now)
@@ -217,11 +215,14 @@ class Followers:
         if not callbacks.takes(one, self._now()) or not follower.is_current:
             return GONE
         await self._prove(follower, one, headers, body)
+        followed = follower.followed
+        if followed is None:  # meanwhile
+            return GONE
         if follower.intake.waiting >= MAX_WAITING or self._held + len(body) > MAX_HELD:
             raise Unavailable("too much is coming in at once; try again", retry_after=SOON)
         self._held += len(body)
         try:
-            await self._take(follower, one, headers, body)
+            await self._take(follower, followed, one, headers, body)
         finally:
             self._held -= len(body)
         return RECEIVED
@@ -235,28 +236,29 @@ class Followers:
             follower.state.subscribe_at = self._now()
             follower.wake()
             raise Unavailable("this cannot be verified at the moment", retry_after=SOON) from None
-        if not secret:
-            return
-        if not await callbacks.proves(headers, secret, body):
+        if secret and not await callbacks.proves(headers, secret, body):
             follower.state.unsigned += 1
             raise Forbidden("X-Hub-Signature is missing or not that of this body and our secret")
 
     async def _take(
-        self, follower: Follower, one: Callback, headers: Sequence[tuple[str, str]], body: bytes
+        self,
+        follower: Follower,
+        followed: Followed,
+        one: Callback,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
     ) -> None:
-        state, followed = follower.state, follower.followed
-        assert followed is not None
+        state = follower.state
         content_type = next((value for name, value in headers if name == "content-type"), "")
         if not body:  # only says that there is something new
-            state.poll_at = self._now()
+            plan.look_soon(state, self._now())
         else:
             try:
                 await follower.intake.take(state, followed, content_type, body, is_push=True)
             except (Malformed, TooLarge) as error:
                 state.note = f"a delivery cannot be read: {error.detail}"
         if measure.pushed(state, one.hub, self._now()):
-            followed_at = plan.interval(state, followed, self._shared.options)
-            state.poll_at = self._now() + followed_at
+            state.poll_at = self._now() + plan.interval(state, followed, self._shared.options)
         await follower.save()
         follower.wake()
 
@@ -272,18 +274,17 @@ class Followers:
         raise NotFound(UNKNOWN)
 
     def _run(self, name: str) -> None:
-        task = self._tasks[name] = asyncio.get_running_loop().create_task(self._follow(name))
+        task = self._tasks[name] = asyncio.create_task(self._follow(name))
         task.add_done_callback(lambda done: self._ended(name, done))
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
-        if self._tasks.get(name) is task:  # and not that of a new source of the same name
+        if self._tasks.get(name) is task:  # not that of a new source of this name
             del self._tasks[name]
 
     async def _follow(self, name: str) -> None:
-        follower = self._followers[name]
-        await follower.run()
-        while follower.followed is not None:  # it came back just now
-            await follower.run()
+        await self._followers[name].run()
+        while self._followers[name].followed is not None:  # it came back just now
+            await self._followers[name].run()
         del self._followers[name]
 
     def _rebase(self) -> list[Follower]:

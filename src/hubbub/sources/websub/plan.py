@@ -43,6 +43,9 @@ LAST_RETRY: Final = 6 * 3600.0
 LONGEST_WAIT: Final = 86_400.0
 """Seconds of a `Retry-After` that is obeyed."""
 
+APART: Final = 10.0
+"""Fewest seconds between two polls that others may cause."""
+
 MAX_URL: Final = 2048
 """Characters of a topic or hub: what is called anywhere here has at most that."""
 MAX_HUBS: Final = 5
@@ -142,6 +145,11 @@ def verified_within(state: State, now: float) -> float:
     if active is None:
         return VERIFIED_WITHIN
     return min(VERIFIED_WITHIN, max(AT_LEAST, (active.until - now) / 2))
+
+
+def look_soon(state: State, now: float) -> None:
+    """Plan a poll because a hub said that there is news, without saying which."""
+    state.poll_at = max(now, state.last_poll + APART)
 
 
 def after_a_break(state: State, options: FollowOptions, now: float, rng: Random) -> None:

@@ -1,0 +1,188 @@
+"""`/hub` over HTTP, and topics as documents."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from asgi import Client, Reply
+from gateway import Gateway, running_gateway
+from hubbub.core.grants import Grants
+from hubbub.web.auth import ApiKey, AuthOptions
+from hubbub.web.options import WebOptions
+
+pytestmark = pytest.mark.anyio
+
+BASE = "http://testserver"
+TOPIC = f"{BASE}/topics/blog"
+CALLBACK = "http://127.0.0.1:9/cb"
+FORM = [("content-type", "application/x-www-form-urlencoded")]
+ASKED = {"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.callback": CALLBACK}
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    async with running_gateway(web=WebOptions(public_url=BASE)) as made:
+        yield made
+
+
+@pytest.fixture
+def client(gateway: Gateway) -> Client:
+    return Client(gateway.app())
+
+
+async def ask(client: Client, form: dict[str, str], *headers: tuple[str, str]) -> Reply:
+    return await client("POST", "/hub", urlencode(form).encode(), [*FORM, *headers])
+
+
+async def test_06_a_subscription_is_accepted(client: Client, gateway: Gateway) -> None:
+    reply = await ask(client, ASKED)
+    assert (reply.status, reply.body) == (202, b"")
+    assert [intent.topic for intent in gateway.websub.verifier.pending.values()] == [TOPIC]
+
+
+async def test_01_the_charset_may_be_named(client: Client) -> None:
+    kind = [("content-type", "application/x-www-form-urlencoded; charset=UTF-8")]
+    assert (await client("POST", "/hub", urlencode(ASKED).encode(), kind)).status == 202
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [TOPIC, f"{TOPIC}?format=atom", "https://blog.example/feed", f"{BASE}/topics/none"],
+)
+async def test_55_pings_are_answered_with_204(client: Client, topic: str) -> None:
+    for name in ("hub.topic", "hub.url"):
+        assert (await ask(client, {"hub.mode": "publish", name: topic})).status == 204
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "told"),
+    [
+        ({"hub.mode": "nothing"}, 400, "hub.mode"),
+        (ASKED | {"hub.secret": "x" * 200}, 400, "199 bytes"),
+        (ASKED | {"hub.callback": f"{BASE}/hub"}, 400, "this hub itself"),
+        (ASKED | {"hub.topic": f"{TOPIC}?since=earliest"}, 400, "format, type"),
+    ],
+)
+async def test_07_refusals_are_plain_text(
+    client: Client, form: dict[str, str], status: int, told: str
+) -> None:
+    reply = await ask(client, form)
+    assert reply.status == status
+    assert reply.get("content-type") == "text/plain; charset=utf-8"
+    assert told in reply.body.decode()
+
+
+async def test_07_what_is_no_form_is_refused(client: Client) -> None:
+    reply = await client("POST", "/hub", b"{}", [("content-type", "application/json")])
+    assert (reply.status, reply.get("content-type")) == (415, "text/plain; charset=utf-8")
+    assert (await client("POST", "/hub", b"x" * 600_000, FORM)).status == 413
+
+
+async def test_pages_of_others_cannot_subscribe_to_an_open_server(client: Client) -> None:
+    assert (await ask(client, ASKED, ("origin", "https://evil.example"))).status == 403
+
+
+KEY = "hk_" + "a" * 43
+
+
+def keyed(**grants: Any) -> AuthOptions:
+    digest = hashlib.sha256(KEY.encode()).hexdigest()
+    return AuthOptions(keys=(ApiKey(name="k", hash=digest, grants=Grants(**grants)),))
+
+
+async def test_18_topics_are_for_those_who_may_read_them() -> None:
+    bearer = ("authorization", f"Bearer {KEY}")
+    auth = keyed(subscribe=("blog",))
+    async with running_gateway(web=WebOptions(public_url=BASE), auth=auth) as made:
+        client = Client(made.app())
+        reply = await ask(client, ASKED)
+        assert reply.status == 401
+        assert reply.get("www-authenticate") == 'Bearer realm="hubbub"'
+        assert (await ask(client, ASKED, ("authorization", "Bearer hk_wrong"))).status == 401
+        other = ASKED | {"hub.topic": f"{BASE}/topics/other"}
+        assert (await ask(client, other, bearer)).status == 403
+        assert (await ask(client, ASKED, bearer)).status == 202
+        assert (await ask(client, {"hub.mode": "publish", "hub.url": TOPIC})).status == 204
+        assert (await client("GET", f"/hub?topic={TOPIC}")).status == 401
+        assert (await client("GET", f"/hub?topic={TOPIC}&callback={CALLBACK}")).status == 200
+
+
+async def test_the_page_says_why(client: Client) -> None:
+    query = urlencode({"topic": TOPIC, "callback": CALLBACK})
+    page = await client("GET", f"/hub?{query}", b"", [("accept", "text/html")])
+    assert page.get("content-type") == "text/html; charset=utf-8"
+    assert "nobody has subscribed" in page.body.decode()
+    await ask(client, ASKED)
+    told = json.loads((await client("GET", f"/hub?{query}", b"", JSON)).body)
+    assert told["state"] == "pending"
+    assert "waits for the callback" in told["why"]
+    of = json.loads((await client("GET", f"/hub?{urlencode({'topic': TOPIC})}", b"", JSON)).body)
+    assert of["is_ours"]
+    assert (await client("GET", f"/hub?callback={CALLBACK}")).status == 400
+    assert json.loads((await client("GET", "/hub", b"", JSON)).body) == {"hub": f"{BASE}/hub"}
+
+
+JSON = [("accept", "application/json")]
+
+
+async def test_nothing_that_is_asked_runs_on_the_page(client: Client) -> None:
+    evil = '"><script>alert(1)</script>'
+    page = await client("GET", "/hub?" + urlencode({"topic": evil, "callback": evil}))
+    assert b"<script" not in page.body
+    assert "default-src 'none'" in str(page.get("content-security-policy"))
+
+
+async def publish(client: Client, kind: str, body: bytes, topic: str = "blog") -> None:
+    assert (await client("POST", f"/topics/{topic}", body, [("content-type", kind)])).status == 201
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/html; charset=utf-8", "<script>ü</script>".encode()),
+        ("application/json", b' {"a": 1}\n'),
+        ("image/png", bytes(range(256))),
+    ],
+)
+async def test_a_topic_may_be_a_document(client: Client, kind: str, body: bytes) -> None:
+    url = "/topics/blog?format=latest"
+    assert (await client("GET", url)).status == 404
+    await publish(client, "text/plain", b"old")
+    await publish(client, kind, body)
+    reply = await client("GET", url)
+    assert (reply.status, reply.get("content-type"), reply.body) == (200, kind, body)
+    assert reply.get("content-security-policy") == "sandbox; default-src 'none'"
+    assert reply.get("x-content-type-options") == "nosniff"
+    tag = reply.get("etag")
+    assert tag
+    again = await client("GET", url, b"", [("if-none-match", tag)])
+    assert (again.status, again.body) == (304, b"")
+    await publish(client, "text/plain", b"new")
+    assert (await client("GET", url, b"", [("if-none-match", tag)])).body == b"new"
+    assert (await client("HEAD", url)).body == b""
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "suffix"),
+    [
+        ("", "", ""),
+        ("", "application/atom+xml", "?format=atom"),
+        ("", "application/cloudevents-batch+json", "?format=batch"),
+        ("?format=json-feed&type=a&since=earliest", "", "?format=json-feed&type=a"),
+        ("?format=latest", "", "?format=latest"),
+        ("?limit=5&filter=type%3D%27a%27", "", "?filter=type%3D%27a%27"),
+    ],
+)
+async def test_54_56_58_a_representation_names_its_hub_and_itself(
+    client: Client, query: str, accept: str, suffix: str
+) -> None:
+    await publish(client, "text/plain", b"x")
+    reply = await client("GET", f"/topics/blog{query}", b"", [("accept", accept)] if accept else [])
+    links = f'<{BASE}/hub>; rel="hub", <{TOPIC}{suffix}>; rel="self"'
+    assert reply.get("link") == links

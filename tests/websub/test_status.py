@@ -1,0 +1,129 @@
+"""Whether something is pushed and why or why not, in every state there is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from channels.receiver import status
+from hubbub.websub.status import SubscriptionTold
+from websub.rig import BASE, Reader, World, page, reading, world
+
+pytestmark = pytest.mark.anyio
+
+TOPIC = f"{BASE}/topics/blog"
+DAY = 86_400
+
+
+@pytest.fixture
+async def reader() -> AsyncIterator[Reader]:
+    async with reading() as made:
+        yield made
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[World]:
+    async with world() as made:
+        yield made
+
+
+async def told(hub: World, reader: Reader, topic: str = TOPIC) -> SubscriptionTold:
+    return await hub.websub.informant.subscription(topic, reader.url + "/cb")
+
+
+async def test_nobody(hub: World, reader: Reader) -> None:
+    found = await told(hub, reader)
+    assert found.state == "none"
+    assert "nobody has subscribed" in found.why
+
+
+async def test_pending_and_why_it_is_not_verified(hub: World, reader: Reader) -> None:
+    reader.answer = lambda _: status(500)
+    callback = reader.url + "/cb"
+    await hub.ask({"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.callback": callback})
+    await hub.until(lambda: reader.asked)
+    await hub.quiet()
+    found = await told(hub, reader)
+    assert found.state == "pending"
+    assert "asked once (the callback answered the verification with status 500)" in found.why
+
+
+async def test_what_was_refused_is_remembered(hub: World, reader: Reader) -> None:
+    reader.wants = lambda _: False
+    await hub.subscribe(reader, TOPIC)
+    found = await told(hub, reader)
+    assert found.state == "none"
+    assert "404: it does not know of this subscription" in found.why
+
+
+async def test_everything_is_delivered(hub: World, reader: Reader) -> None:
+    await hub.subscribe(reader, TOPIC, secret="s", lease_seconds="5000")
+    assert (await told(hub, reader)).why.startswith("Yes: everything")
+    await hub.publish("blog")
+    await hub.until(lambda: reader.pushed)
+    await hub.quiet()
+    found = await told(hub, reader)
+    assert (found.state, found.method, found.waiting) == ("active", "sha256", 0)
+    assert found.expires
+    assert [one.outcome for one in found.attempts] == ["delivered"]
+    assert "the last notification was at" in found.why
+
+
+async def test_something_is_outstanding_then_an_outage(hub: World, reader: Reader) -> None:
+    await hub.subscribe(reader, TOPIC)
+    reader.status = 500
+    await hub.publish("blog")
+    await hub.until(lambda: reader.pushed)
+    await hub.publish("blog")
+    await hub.time.advance(2)
+    assert "the last failure: status 500" in (await told(hub, reader)).why
+    reader.answer = lambda _: status(503)
+    await hub.time.advance(DAY / 2)
+    found = await told(hub, reader)
+    assert found.state == "outage"
+    assert "gets what it missed, in order" in found.why
+    assert found.attempts[0].status == 503
+
+
+async def test_ended_in_three_ways(hub: World, reader: Reader) -> None:
+    await hub.subscribe(reader, TOPIC, lease_seconds="600")
+    found = hub.subscription(reader, TOPIC)
+    assert found
+    await hub.engine.change(found.id, "paused", "by ada")
+    assert "paused" in (await told(hub, reader)).why
+    await hub.engine.change(found.id, "active", "")
+    reader.status = 410
+    await hub.publish("blog")
+    await hub.until(lambda: reader.pushed)
+    await hub.quiet()
+    assert "410 Gone" in (await told(hub, reader)).why
+    reader.status = 204
+    await hub.subscribe(reader, TOPIC, lease_seconds="600")
+    await hub.time.advance(601)
+    await hub.publish("blog")
+    await hub.quiet()
+    assert "the lease ended" in (await told(hub, reader)).why
+
+
+async def test_a_topic_of_ours(hub: World, reader: Reader) -> None:
+    await hub.subscribe(reader, TOPIC)
+    found = await hub.websub.informant.topic(TOPIC, is_ours=True, may_manage=False)
+    assert (found.subscriptions, found.callbacks) == ({"active": 1}, [])
+    found = await hub.websub.informant.topic(TOPIC, is_ours=True, may_manage=True)
+    assert [one.callback for one in found.callbacks] == [reader.url + "/cb"]
+    none = await hub.websub.informant.topic(f"{TOPIC}2", is_ours=True, may_manage=True)
+    assert "Nobody" in none.why
+
+
+async def test_a_topic_of_others(hub: World, reader: Reader) -> None:
+    reader.pages["/feed"] = page(b"1")
+    topic = f"{reader.url}/feed"
+    await hub.subscribe(reader, topic)
+    found = await hub.websub.informant.topic(topic, is_ours=False, may_manage=False)
+    assert "no publisher has pinged" in found.why
+    await hub.ask([("hub.mode", "publish"), ("hub.topic", topic)])
+    await hub.quiet()
+    found = await hub.websub.informant.topic(topic, is_ours=False, may_manage=False)
+    assert "when its publisher pings" in found.why
+    assert found.fetched["size"] == 1
