@@ -392,6 +392,7 @@ class Hub:
             "hubbub_retries_waiting": lambda: sum(len(lane.waiting) for lane in lanes.values()),
             "hubbub_dead_letters": lambda: sum(lane.dead for lane in lanes.values()),
             "hubbub_ledger_rows_total": lambda: log.ledger.ledger_writes,
+            **self._websub.readers(self.sources),
             "hubbub_log_head_offset": lambda: log.head,
             "hubbub_log_tail_offset": lambda: log.tail,
             "hubbub_log_bytes": lambda: log.stored_bytes,

@@ -237,3 +237,20 @@ async def test_it_is_described_as_it_is(hub: Hooked) -> None:
         schema = told["content"][reply["content-type"]]["schema"]
         whole = {**schema, "components": described["components"]}
         jsonschema_rs.validator_for(whole).validate(reply.json())
+
+
+async def test_how_a_source_stands_is_told_of_it_alone(hub: Hooked) -> None:
+    """Of kinds that do something by themselves; and it may come back with the document."""
+
+    class Keeper:
+        def changed(self, name: str) -> None: ...
+
+        def status(self, name: str) -> dict[str, str]:
+            return {"state": f"{name} is well"}
+
+    hub.gateway.sources.attend("webhook", Keeper())
+    created = await hub.client.post("/sources", document())
+    shown = (await hub.client.get("/sources/shop")).json()
+    assert shown == created.json() | {"status": {"state": "shop is well"}}
+    assert (await hub.client.get("/sources")).json() == {"sources": [created.json()]}
+    assert (await put(hub, "shop", shown)).status == 200

@@ -82,6 +82,28 @@ CATALOGUE: Final = (
     Described(
         "hubbub_ledger_rows_total", "counter", "Rows written for cursors, retries, attempts."
     ),
+    Described(
+        "hubbub_websub_verifications_total",
+        "counter",
+        "Questions whether a WebSub subscription is meant, by what came of them.",
+        "outcome",
+        ("verified", "refused", "retried"),
+    ),
+    Described("hubbub_websub_pending", "gauge", "WebSub subscriptions to be verified."),
+    Described(
+        "hubbub_websub_fetches_total",
+        "counter",
+        "Fetches of WebSub topics of others, by what came of them.",
+        "outcome",
+        ("changed", "unchanged", "failed"),
+    ),
+    Described(
+        "hubbub_followed",
+        "gauge",
+        "Sources that follow a topic of others, by how news come.",
+        "state",
+        ("pushed", "silent", "pending", "denied", "waiting", "polled", "gone"),
+    ),
     Described("hubbub_log_head_offset", "gauge", "Offset of the newest event."),
     Described("hubbub_log_tail_offset", "gauge", "Offset of the oldest event that is kept."),
     Described("hubbub_log_bytes", "gauge", "Bytes of storage that the log takes."),

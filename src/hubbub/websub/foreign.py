@@ -60,6 +60,8 @@ class Foreign:
         rng: Random,
     ) -> None:
         """Fetch with `caller`; `subscribers` counts those of a URL, which publishers like to know."""
+        self.outcomes: Counter[str] = Counter()
+        """What came of fetches, for the metrics."""
         self._registry = registry
         self._caller = caller
         self._publish = publish
@@ -195,7 +197,9 @@ class Foreign:
             self._failed(topic, Problem(error.detail, isinstance(error, Malformed)))
 
     async def _take(self, topic: Topic, content: Content | None) -> None:
-        if content is not None and content.hash != topic.hash:
+        has_changed = content is not None and content.hash != topic.hash
+        self.outcomes["changed" if has_changed else "unchanged"] += 1
+        if content is not None and has_changed:
             is_news = topic.hash or topic.pinged  # else it is what the first look has missed
             if is_news:
                 await self._publish(fetching.event(topic, content))
@@ -215,6 +219,7 @@ class Foreign:
     def _failed(self, topic: Topic, problem: Problem) -> None:
         """Try again later, unless the publisher has to do something first."""
         schedule = self._options.schedule
+        self.outcomes["failed"] += 1
         topic.problem, topic.due = problem.reason, 0
         if topic.url in self._again:
             self._later(topic, self._options.min_interval)

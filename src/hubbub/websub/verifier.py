@@ -68,6 +68,8 @@ class Verifier:
         """`validate` returns why a subscription is denied, or nothing; `verified` makes it so."""
         self.pending: dict[str, Intent] = {}
         """By the id of their subscription."""
+        self.outcomes: Counter[str] = Counter()
+        """What came of the questions, for the metrics."""
         self._registry = registry
         self._caller = caller
         self._validate = validate
@@ -191,6 +193,7 @@ class Verifier:
         if self.pending.get(intent.id) is not intent:
             return  # somebody asked for something else meanwhile
         if isinstance(outcome, Verified):
+            self.outcomes["verified"] += 1
             if intent.mode == "subscribe":
                 end = began + intent.lease * 1000
                 changed = msgspec.structs.replace(intent.subscription, expires=end)
@@ -201,8 +204,10 @@ class Verifier:
             return
         attempts = intent.attempts + 1
         if outcome.is_final or attempts >= len(self._options.verify_schedule):
+            self.outcomes["refused"] += 1
             self._tasks.spawn(self._conclude(intent, outcome.reason), "conclusion")
             return
+        self.outcomes["retried"] += 1
         due = int((self._clock.now() + self._options.verify_schedule[attempts]) * 1000)
         again = msgspec.structs.replace(intent, attempts=attempts, due=due, problem=outcome.reason)
         self.pending[intent.id] = again

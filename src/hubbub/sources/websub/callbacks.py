@@ -110,9 +110,9 @@ def printable(text: str) -> str:
 
 
 def _said(fields: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    """Read a query; a field that says two things says nothing."""
+    """Read a query. Raises `NotFound` where one of its fields says two things."""
     said: dict[str, str] = {}
     for name, value in fields:
-        if said.setdefault(name, value) != value:
+        if name.startswith("hub.") and said.setdefault(name, value) != value:
             raise NotFound(UNKNOWN)
     return said

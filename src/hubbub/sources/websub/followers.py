@@ -34,8 +34,6 @@ from hubbub.sources.websub.shared import Shared, Sources
 from hubbub.sources.websub.state import Callback, Kept, State
 from hubbub.sources.websub.status import standing, status
 
-MAX_WAITING: Final = 16
-"""Deliveries to one source that are on their way into the log at once."""
 MAX_HELD: Final = 128 * 1024 * 1024
 """Bytes of all deliveries that are: bodies are in memory meanwhile."""
 SOON: Final = 5.0
@@ -218,7 +216,7 @@ class Followers:
         followed = follower.followed
         if followed is None:  # meanwhile
             return GONE
-        if follower.intake.waiting >= MAX_WAITING or self._held + len(body) > MAX_HELD:
+        if follower.intake.is_full or self._held + len(body) > MAX_HELD:
             raise Unavailable("too much is coming in at once; try again", retry_after=SOON)
         self._held += len(body)
         try:

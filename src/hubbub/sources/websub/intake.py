@@ -31,6 +31,9 @@ BATCH: Final = 100
 """Events of one append: a long feed must not hold up everybody else."""
 
 
+MAX_WAITING: Final = 16
+"""Deliveries to one source that are on their way into the log at once."""
+
 MAX_READS: Final = 20
 """Reads at the most for the newest events of a topic, each of a bounded part of the log."""
 
@@ -66,6 +69,11 @@ class Intake:
         self._is_unsaved = False
         # Rights were checked when the source was made.
         self._principal = Principal(f"source {name}", Grants(publish=("**",)))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is on its way that a delivery had better come again."""
+        return self.waiting >= MAX_WAITING
 
     async def take(
         self, state: State, followed: Followed, content_type: str, body: bytes, *, is_push: bool
