@@ -13,7 +13,7 @@ from types import FrameType
 from bench import machine
 from bench.servers import STARTERS, TRANSPORTS, Missing
 
-NAMES = ("fanout", "memory", "publish", "catchup", "index", "deliveries")
+NAMES = ("fanout", "memory", "publish", "catchup", "index", "deliveries", "websub")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

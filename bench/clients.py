@@ -111,12 +111,32 @@ def post(  # noqa: PLR0913 - the command line of a tool
     protocol: str = "http",
 ) -> Posted:
     """Send a request again and again (post.c): as fast as answered, or at a constant rate."""
+    with posting(port, connections, request, seconds, rate=rate, protocol=protocol) as process:
+        return posted(process, seconds)
+
+
+@contextlib.contextmanager
+def posting(  # noqa: PLR0913 - the command line of a tool
+    port: int,
+    connections: int,
+    request: bytes,
+    seconds: float,
+    *,
+    rate: float | None = None,
+    protocol: str = "http",
+) -> Generator[Process]:
+    """Do so beside something else; `posted` waits for the end."""
     with _file(request) as path:
         command = [str(OUT / "post"), protocol, str(port), str(connections), path, str(seconds)]
         with running([*command, *([str(rate)] if rate else [])], cpu=CLIENT_CPU) as process:
-            answers, refused, *times, _ = map(int, process.read_line(seconds + 30).split())
-            if refused:
-                raise RuntimeError(f"{refused} of {answers + refused}: {process.log()}")
+            yield process
+
+
+def posted(process: Process, seconds: float) -> Posted:
+    """Wait for publishers that send for that long, and return what they saw."""
+    answers, refused, *times, _ = map(int, process.read_line(seconds + 30).split())
+    if refused:
+        raise RuntimeError(f"{refused} of {answers + refused}: {process.log()}")
     return Posted(answers, refused, *(time / 1e9 for time in times))
 
 

@@ -18,7 +18,7 @@ import tempfile
 import time
 import urllib.request
 from argparse import Namespace
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,18 +95,29 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def gateway() -> Generator[Gateway]:
-    """Run a durable server that may deliver to this machine."""
+def receiver() -> Generator[Process]:
+    """Run a receiver on the clients' core; its first line is its port."""
+    with running([sys.executable, "-m", "bench.receiver"], cpu=CLIENT_CPU) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def gateway(
+    data: Path | None = None,
+    receiving: Process | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Generator[Gateway]:
+    """Run a durable server that may deliver to this machine, on a folder of its own or that one."""
     program = find_program("hubbub")
     if program is None:
         raise Missing("hubbub: install the project in this environment")
     with contextlib.ExitStack() as stack:
-        data = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=OUT))
-        environment = {"HUBBUB_EGRESS__ALLOW": "127.0.0.0/8"}
-        command = [sys.executable, program, "serve", "--port", "0", "--data", str(Path(data))]
+        if data is None:
+            data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=OUT)))
+        environment = {"HUBBUB_EGRESS__ALLOW": "127.0.0.0/8", **(environment or {})}
+        command = [sys.executable, program, "serve", "--port", "0", "--data", str(data)]
         server = stack.enter_context(running(command, cpu=SERVER_CPU, environment=environment))
-        counting = [sys.executable, "-m", "bench.receiver"]
-        yield Gateway(server, stack.enter_context(running(counting, cpu=CLIENT_CPU)))
+        yield Gateway(server, receiving or stack.enter_context(receiver()))
 
 
 def run(options: Namespace) -> None:

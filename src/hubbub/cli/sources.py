@@ -1,4 +1,4 @@
-"""`hubbub sources`: other people's webhooks as sources of events."""
+"""`hubbub sources`: other people's webhooks as sources of events; `hubbub websub` makes the others."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ def sources(
         str | None, typer.Option(help="What Meta sends along with its challenge.", metavar="TEXT")
     ] = None,
     topic: Annotated[str, typer.Option(help="Where its events go, such as github/{type}.")] = "",
+    max_bytes: Annotated[
+        int | None,
+        typer.Option(help="Largest body that is taken, below publish.max_bytes.", min=1),
+    ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete it.")] = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
@@ -43,13 +47,13 @@ def sources(
         raise Misconfigured("say the name of the source")
     if provider and delete:
         raise Misconfigured("say either --provider or --delete: one makes it, one deletes it")
-    if (topic or verify_token) and not provider:
+    if (topic or verify_token or max_bytes) and not provider:
         raise Misconfigured("say the --provider as well, which makes the source")
     if secret == "-":
         secret = sys.stdin.readline().rstrip("\r\n")
     if provider and not secret:
         raise Misconfigured("say the secret, in HUBBUB_SOURCE_SECRET or by --secret -")
-    options: dict[str, Any] = {"provider": provider, "secrets": [secret]}
+    options: dict[str, Any] = {"provider": provider, "secrets": [secret], "max_bytes": max_bytes}
     if verify_token:
         options["verify_token"] = verify_token
     run_async(_work(url, token, name, topic, options, delete=delete))

@@ -32,7 +32,7 @@ from hubbub.client.history import History, Order
 from hubbub.client.items import OnGap, Wanted
 from hubbub.client.listener import Listener
 from hubbub.client.outgoing import CloudEvent
-from hubbub.client.resources import AsyncSources, AsyncSubscriptions
+from hubbub.client.resources import AsyncSources, AsyncSubscriptions, AsyncWebSub
 from hubbub.core.attributes import Value
 from hubbub.core.clock import Clock, SystemClock
 from hubbub.core.errors import Misconfigured
@@ -108,6 +108,8 @@ class AsyncClient:
         """Durable deliveries."""
         self.sources = AsyncSources(lambda: self._caller)
         """Where events come from."""
+        self.websub = AsyncWebSub(lambda: self._caller, self.sources)
+        """What is followed, and what the hub says."""
 
     def __repr__(self) -> str:
         return f"AsyncClient({str(self._address)!r}, transport={self._transport!r})"

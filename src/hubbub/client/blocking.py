@@ -24,7 +24,7 @@ from hubbub.client.backoff import Backoff
 from hubbub.client.event import Event
 from hubbub.client.items import Items
 from hubbub.client.outgoing import CloudEvent
-from hubbub.client.resources import AsyncSources, AsyncSubscriptions
+from hubbub.client.resources import AsyncSources, AsyncSubscriptions, AsyncWebSub
 from hubbub.core.clock import Clock
 from hubbub.core.errors import Misconfigured
 from hubbub.core.event import Published
@@ -133,6 +133,15 @@ class Sources(_Twin[AsyncSources]):
     delete = _part(AsyncSources.delete)
 
 
+class WebSub(_Twin[AsyncWebSub]):
+    """What the server follows, and what its hub says: `client.websub`; see `AsyncWebSub`."""
+
+    follow = _part(AsyncWebSub.follow)
+    unfollow = _part(AsyncWebSub.unfollow)
+    followed = _part(AsyncWebSub.followed)
+    explain = _part(AsyncWebSub.explain)
+
+
 class Events:
     """A blocking iterator over events: of history or live, see `History` and `Listener`.
 
@@ -207,6 +216,8 @@ class Client:
         """Durable deliveries."""
         self.sources = Sources(self, self._client.sources)
         """Where events come from."""
+        self.websub = WebSub(self, self._client.websub)
+        """What is followed, and what the hub says."""
 
     def __repr__(self) -> str:
         return repr(self._client).removeprefix("Async")

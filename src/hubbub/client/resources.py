@@ -1,4 +1,4 @@
-"""Subscriptions and sources of a server: its management API as methods, JSON in and out.
+"""Subscriptions, sources and what is followed: the management API as methods, JSON in and out.
 
 Documents are dictionaries with the members that the HTTP API describes; durations may be texts such
 as `5m`. Every method raises `Refused`, `Unreachable` or `Unexpected`.
@@ -7,6 +7,7 @@ as `5m`. Every method raises `Refused`, `Unreachable` or `Unexpected`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
@@ -14,13 +15,16 @@ import msgspec
 
 from hubbub.client.address import Query
 from hubbub.client.caller import Caller, Repeatable, Request, if_temporary
-from hubbub.client.errors import ClientError, Unexpected, Unreachable
+from hubbub.client.errors import ClientError, Refused, Unexpected, Unreachable
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 PAGE: Final = 100
 """Documents asked for at a time: as many attempts as the server puts on a page."""
+
+FOLLOWED: Final = "websub"
+"""Kind of the sources that are followed."""
 
 Document = dict[str, Any]
 
@@ -73,7 +77,7 @@ class _Resource:
         """Return what is answered, and the query of the next page if there is one."""
         path = "/".join([self.path, *(quote(part, safe="") for part in parts)])
         body = None if document is None else msgspec.json.encode(document)
-        headers = {} if body is None else {"Content-Type": kind}
+        headers = {"Accept": JSON} if body is None else {"Accept": JSON, "Content-Type": kind}
         repeatable: Repeatable = _if_not_sent if method == "POST" else if_temporary
         request = Request(method, path, query, headers, body, repeatable)
         answer = await self._caller().ask(request)
@@ -183,17 +187,33 @@ class AsyncSources(_Resource):
     path = "/sources"
 
     async def create(
-        self, name: str, *, kind: str = "webhook", topic: str = "", **options: Any
+        self,
+        name: str,
+        *,
+        kind: str = "webhook",
+        topic: str = "",
+        max_bytes: int | None = None,
+        **options: Any,
     ) -> Document:
-        """Take webhooks of a provider: `options` are those of the kind, such as `provider`."""
-        document = _source(kind, topic, options)
+        """Take webhooks of a provider: `options` are those of the kind, such as `provider`.
+
+        A body of more than `max_bytes` is refused; None: of more than the server takes anywhere.
+        """
+        document = _source(kind, topic, max_bytes, options)
         return await self._ask("POST", document={"name": name, **document})
 
     async def replace(
-        self, name: str, *, kind: str = "webhook", topic: str = "", **options: Any
+        self,
+        name: str,
+        *,
+        kind: str = "webhook",
+        topic: str = "",
+        max_bytes: int | None = None,
+        **options: Any,
     ) -> Document:
-        """Put another source in its place, or make it where there is none."""
-        return await self._ask("PUT", name, document=_source(kind, topic, options))
+        """Put another source in its place, or make it where there is none; see `create`."""
+        document = _source(kind, topic, max_bytes, options)
+        return await self._ask("PUT", name, document=document)
 
     async def list(self) -> list[Document]:
         """Return all sources that the caller may manage."""
@@ -208,11 +228,62 @@ class AsyncSources(_Resource):
         await self._ask("DELETE", name)
 
 
+class AsyncWebSub(_Resource):
+    """What the server follows, and what its hub says: `client.websub`.
+
+    What is followed is a source of kind `websub`, so `client.sources` has it as well.
+    """
+
+    path = "/hub"
+
+    def __init__(self, caller: Callable[[], Caller], sources: AsyncSources) -> None:
+        super().__init__(caller)
+        self._sources = sources
+
+    async def follow(
+        self, name: str, url: str, topic: str, *, max_bytes: int | None = None, **options: Any
+    ) -> Document:
+        """Have what is new at a URL become events on a topic, under a name of your choice.
+
+        `options`: `hub` (a URL, instead of those that the document names), `split` (False: the
+        document as a whole), `lease` and `poll` (seconds), `backfill` (entries that are there
+        already), `secret` (False: pushes need no signature). A source of that name is replaced.
+        """
+        return await self._sources.replace(
+            name, kind=FOLLOWED, topic=topic, max_bytes=max_bytes, url=url, **options
+        )
+
+    async def unfollow(self, name: str) -> None:
+        """Follow it no more; its events stay."""
+        await self._sources.delete(name)
+
+    async def followed(self) -> list[Document]:
+        """Return what is followed, as far as the caller may manage it, each with its `status`."""
+        names = [one["name"] for one in await self._sources.list() if one["kind"] == FOLLOWED]
+        found: list[Document] = []
+        for name in names:
+            try:
+                found.append(await self._sources.get(name))
+            except Refused as error:
+                if error.status != HTTPStatus.NOT_FOUND:  # deleted meanwhile
+                    raise
+        return found
+
+    async def explain(self, topic: str, callback: str | None = None) -> Document:
+        """Tell whether the server's hub pushes a topic, or a topic to a callback, and `why` or not."""
+        query = [("topic", topic), *([("callback", callback)] if callback is not None else [])]
+        told, _ = await self._exchange("GET", query=query)
+        return told
+
+
 def _subscription(sink: str, topics: Sequence[str], members: Mapping[str, Any]) -> Document:
     """Return a document; without topics the server takes all that the caller may read."""
     return {"sink": sink, **({"topics": topics} if topics else {}), **members}
 
 
-def _source(kind: str, topic: str, options: Mapping[str, Any]) -> Document:
+def _source(
+    kind: str, topic: str, max_bytes: int | None, options: Mapping[str, Any]
+) -> Document:
     """Return a document; without a topic the provider's own template counts."""
-    return {"kind": kind, "topic": topic, "options": options}
+    bound = {} if max_bytes is None else {"max_bytes": max_bytes}
+    return {"kind": kind, "topic": topic, **bound, "options": options}

@@ -101,6 +101,8 @@ def read(reply: Reply, max_bytes: int, now: float) -> Content | Problem | None:
         return Problem(f"its publisher answered with status {status}", is_final, asked)
     if reply.truncated:
         return Problem(f"it is larger than the {max_bytes} bytes of websub.foreign.max_bytes", True)
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        return Problem("it comes compressed, which was not asked for", is_final=True)
     kind = headers.get("content-type", "")
     hashed = hashlib.sha256(f"{kind}\n".encode("utf-8", "replace") + reply.body).hexdigest()
     return Content(
