@@ -40,13 +40,14 @@ CLOCK_CHECK = 0.02
 class Gateway:
     """A server and the receiver that it delivers to."""
 
-    def __init__(self, server: Process, receiver: Process) -> None:
+    def __init__(self, server: Process, receiver: Process, sink: str) -> None:
         self.server = server
         self.receiver = receiver
+        self.sink = sink
         while not (found := re.search(r"http://[^:/ ]+:(\d+)", server.read_line())):
             pass
+        self.port = int(found[1])
         self.url = f"http://127.0.0.1:{found[1]}"
-        self.sink = f"http://127.0.0.1:{receiver.read_line().strip()}"
 
     def call(
         self, method: str, path: str, body: object = None, kind: str = "application/json"
@@ -95,16 +96,16 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def receiver() -> Generator[Process]:
-    """Run a receiver on the clients' core; its first line is its port."""
+def receiver() -> Generator[tuple[Process, str]]:
+    """Run a receiver on the clients' core; give its URL as well."""
     with running([sys.executable, "-m", "bench.receiver"], cpu=CLIENT_CPU) as process:
-        yield process
+        yield process, f"http://127.0.0.1:{process.read_line().strip()}"
 
 
 @contextlib.contextmanager
 def gateway(
     data: Path | None = None,
-    receiving: Process | None = None,
+    receiving: tuple[Process, str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Generator[Gateway]:
     """Run a durable server that may deliver to this machine, on a folder of its own or that one."""
@@ -117,7 +118,7 @@ def gateway(
         environment = {"HUBBUB_EGRESS__ALLOW": "127.0.0.0/8", **(environment or {})}
         command = [sys.executable, program, "serve", "--port", "0", "--data", str(data)]
         server = stack.enter_context(running(command, cpu=SERVER_CPU, environment=environment))
-        yield Gateway(server, receiving or stack.enter_context(receiver()))
+        yield Gateway(server, *(receiving or stack.enter_context(receiver())))
 
 
 def run(options: Namespace) -> None:

@@ -17,6 +17,7 @@ from hubbub.cli.serve import serve
 from hubbub.cli.sources import sources
 from hubbub.cli.subscribe import attempts, replay, subscribe, subscriptions
 from hubbub.cli.token import token
+from hubbub.cli.websub import app as websub
 
 app = typer.Typer(
     name="hubbub",
@@ -43,6 +44,7 @@ for command in (
     bench,
 ):
     app.command()(command)
+app.add_typer(websub)
 
 
 def _show_version(wanted: bool) -> None:

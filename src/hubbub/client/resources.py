@@ -281,9 +281,7 @@ def _subscription(sink: str, topics: Sequence[str], members: Mapping[str, Any]) 
     return {"sink": sink, **({"topics": topics} if topics else {}), **members}
 
 
-def _source(
-    kind: str, topic: str, max_bytes: int | None, options: Mapping[str, Any]
-) -> Document:
+def _source(kind: str, topic: str, max_bytes: int | None, options: Mapping[str, Any]) -> Document:
     """Return a document; without a topic the provider's own template counts."""
     bound = {} if max_bytes is None else {"max_bytes": max_bytes}
     return {"kind": kind, "topic": topic, **bound, "options": options}
