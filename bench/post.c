@@ -58,6 +58,7 @@ static size_t whole_answer(struct client *client) {
     char *end = memmem(client->room, client->gathered, "\r\n\r\n", 4);
     if (!end) return 0;
     size_t head = (size_t)(end - client->room) + 4;
+    if (!memcmp(client->room + 9, "204", 3)) return head; /* it has no body */
     *end = 0; /* strcasestr wants a text */
     char *length = strcasestr(client->room, "\r\ncontent-length:");
     *end = '\r';

@@ -10,16 +10,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from hubbub.channels.webhook import WebhookChannel
+from hubbub.channels.websub import WebSubChannel
 from hubbub.core.clock import Clock, LoopTimers
 from hubbub.core.errors import Unavailable
 from hubbub.core.selection import EVERYTHING
 from hubbub.core.start import EARLIEST
+from hubbub.core.subscription import Subscription
 from hubbub.deliveries.documents import selection
 from hubbub.deliveries.engine import Engine
 from hubbub.deliveries.options import DeliveryOptions, policy_of
 from hubbub.deliveries.secrets import Vault
 from hubbub.deliveries.service import Subscriptions
-from hubbub.hub_websub import WebSub
+from hubbub.hub_websub import WebSub, newest
 from hubbub.log import LogOptions, Tail
 from hubbub.log.memory import MemoryLog
 from hubbub.log.ring import Ring
@@ -91,7 +93,10 @@ class Gateway:
             log=self.log,
             registry=engine.registry,
             ledger=engine.ledger,
-            channels={"HTTP": WebhookChannel(self.egress, check_target, self.clock, "hubbub")},
+            channels={
+                "HTTP": WebhookChannel(self.egress, check_target, self.clock, "hubbub"),
+                "WEBSUB": WebSubChannel(self.egress, newest(self.log, self.history), self.clock),
+            },
             secrets=vault,
             select=selection,
             policy=lambda one: policy_of(one, DeliveryOptions().policy),
@@ -110,6 +115,7 @@ class Gateway:
             clock=self.clock,
             entropy=os.urandom,
             new_id=lambda: next(ids),
+            removed=self._removed,
         )
         self.sources = Sources(engine.registry, lambda text, _: text, lambda text, _: text)
         self.followers = Followers(
@@ -141,6 +147,9 @@ class Gateway:
         self.websub, self.informant = self._websub.hub, self._websub.informant
         self._stack = AsyncExitStack()
         self.receiver = Receiver(self.publisher, self._fetch, self.clock)
+
+    def _removed(self, subscription: Subscription) -> None:
+        self._websub.removed(subscription)
 
     async def _news(self, topic: str, kind: str, data: object) -> None:
         """Publish nothing of what deliveries have to tell."""

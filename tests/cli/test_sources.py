@@ -68,12 +68,17 @@ def test_the_secret_comes_from_standard_input(server: Serving) -> None:
 
 def test_listed_shown_and_deleted(server: Serving) -> None:
     env = {"HUBBUB_SOURCE_SECRET": SECRET}
-    made = server.run("sources", "looked", "--provider", "github", "--topic", "looked", **env)
+    made = server.run(
+        *("sources", "looked", "--provider", "github", "--topic", "looked"),
+        *("--max-bytes", "4096"),
+        **env,
+    )
     listed = server.run("sources")
     assert f"looked webhook looked {made.out}" in listed.out
     shown = server.run("sources", "looked")
     document = json.loads(shown.out)
     assert (document["name"], document["options"]["provider"]) == ("looked", "github")
+    assert document["max_bytes"] == 4096
     assert SECRET not in listed.out + shown.out
     again = server.run("sources", "looked", "--provider", "github", **env)
     assert again.code == 1
@@ -93,6 +98,7 @@ def test_listed_shown_and_deleted(server: Serving) -> None:
         (["a", "--provider", "github", "--delete"], 2, "either --provider or --delete"),
         (["a", "--topic", "x"], 2, "say the --provider"),
         (["a", "--verify-token", "x"], 2, "say the --provider"),
+        (["a", "--max-bytes", "9"], 2, "say the --provider"),
         (["a", "--provider", "nobody", "--secret", "x"], 1, "provider"),
         (["nobody"], 1, "404"),
         (["nobody", "--delete"], 1, "404"),

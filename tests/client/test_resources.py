@@ -1,4 +1,4 @@
-"""`client.subscriptions` and `client.sources` against the real server, from code of both kinds."""
+"""The management API as methods against the real server, from code of both kinds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 import standardwebhooks
 
 from hubbub.client import AsyncClient, Client, Refused, Unreachable
-from hubbub.client.blocking import Sources, Subscriptions
-from hubbub.client.resources import AsyncSources, AsyncSubscriptions
+from hubbub.client.blocking import Sources, Subscriptions, WebSub
+from hubbub.client.resources import AsyncSources, AsyncSubscriptions, AsyncWebSub
 from receiving import Receiver, receiving
 from serving import PATIENCE, Serving, serving
 
@@ -48,7 +48,8 @@ def until(condition: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("blocking", "asynchronous"), [(Subscriptions, AsyncSubscriptions), (Sources, AsyncSources)]
+    ("blocking", "asynchronous"),
+    [(Subscriptions, AsyncSubscriptions), (Sources, AsyncSources), (WebSub, AsyncWebSub)],
 )
 def test_each_method_has_its_twin(blocking: type, asynchronous: type) -> None:
     def methods(kind: type) -> dict[str, list[str]]:
@@ -151,6 +152,40 @@ class TestSources:
         assert client.sources.get("put")["options"]["provider"] == "stripe"
         client.sources.delete("put")
 
+    def test_with_a_bound_of_its_own(self, client: Client) -> None:
+        options: dict[str, Any] = {"provider": "github", "secrets": ["s" * 20]}
+        assert client.sources.create("bound", max_bytes=4096, **options)["max_bytes"] == 4096
+        assert client.sources.replace("bound", max_bytes=8192, **options)["max_bytes"] == 8192
+        assert "max_bytes" not in client.sources.replace("bound", **options)
+        client.sources.delete("bound")
+
+
+class TestWebSub:
+    URL = "http://127.0.0.1:9/feed"  # where nobody is
+
+    def test_followed_and_not_any_more(self, client: Client) -> None:
+        client.sources.create("hooks", provider="github", secrets=["s" * 20])
+        made = client.websub.follow("news", self.URL, "news/blog", backfill=3, max_bytes=65536)
+        assert (made["kind"], made["url"], made["max_bytes"]) == ("websub", self.URL, 65536)
+        again = client.websub.follow("news", self.URL, "news/other", split=False, lease=3600)
+        assert again["options"] == {"url": self.URL, "split": False, "lease": 3600}
+        (one,) = client.websub.followed()
+        assert (one["name"], one["topic"]) == ("news", "news/other")
+        assert one["status"]["state"] in ("pending", "polled")
+        client.websub.unfollow("news")
+        assert client.websub.followed() == []
+        with pytest.raises(Refused):
+            client.websub.unfollow("news")
+        client.sources.delete("hooks")
+
+    def test_what_the_hub_says(self, client: Client, server: Serving) -> None:
+        topic = f"{server.url}/topics/a b?x=1&y=2"
+        told = client.websub.explain(topic)
+        assert (told["topic"], told["is_ours"]) == (topic, True)
+        told = client.websub.explain(topic, "https://reader.example/?a=1&b=2")
+        assert told["callback"] == "https://reader.example/?a=1&b=2"
+        assert (told["state"], told["why"][:3]) == ("none", "No:")
+
 
 @pytest.mark.anyio
 async def test_an_asynchronous_client_has_the_same(server: Serving, receiver: Receiver) -> None:
@@ -158,6 +193,7 @@ async def test_an_asynchronous_client_has_the_same(server: Serving, receiver: Re
         made = await client.subscriptions.create(receiver.url)
         assert (await client.subscriptions.get(made["id"]))["sink"] == receiver.url
         await client.subscriptions.delete(made["id"])
+        assert await client.websub.followed() == []
         assert [one["name"] for one in await client.sources.list()] == []
 
 

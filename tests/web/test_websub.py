@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
 from asgi import Client, Reply
 from gateway import Gateway, running_gateway
-from hubbub.core.grants import Grants
+from hubbub.core.grants import EVERYONE, Grants
+from hubbub.core.start import LATEST
 from hubbub.web.auth import ApiKey, AuthOptions
 from hubbub.web.options import WebOptions
+from hubbub.wire.websub import Subscribing, parse
 
 pytestmark = pytest.mark.anyio
 
@@ -186,3 +189,48 @@ async def test_54_56_58_a_representation_names_its_hub_and_itself(
     reply = await client("GET", f"/topics/blog{query}", b"", [("accept", accept)] if accept else [])
     links = f'<{BASE}/hub>; rel="hub", <{TOPIC}{suffix}>; rel="self"'
     assert reply.get("link") == links
+
+
+async def subscribed(gateway: Gateway) -> str:
+    """Have a subscription as the hub makes it once it is verified."""
+    asked = parse(
+        parse_qsl(urlencode(ASKED | {"hub.secret": "s3cret", "hub.verify_token": "t0ken"}))
+    )
+    assert isinstance(asked, Subscribing)
+    admission = gateway.websub._admission
+    intent = admission.intent(asked, base=BASE, address="", principal=EVERYONE)
+    await gateway.deliveries.put(intent.subscription, LATEST)
+    return intent.id
+
+
+async def test_subscribers_of_the_hub_are_seen_where_all_are(
+    client: Client, gateway: Gateway
+) -> None:
+    id_ = await subscribed(gateway)
+    (shown,) = (await client("GET", "/subscriptions")).json()
+    assert (shown["id"], shown["protocol"], shown["sink"]) == (id_, "WEBSUB", CALLBACK)
+    text = (await client("GET", f"/subscriptions/{id_}")).body
+    assert b"s3cret" not in text
+    assert b"t0ken" not in text
+    for method, path, body in (
+        ("PUT", "", b'{"sink": "https://r.example/"}'),
+        ("PATCH", "", b'{"description": "x"}'),
+        ("POST", "/test", b""),
+        ("GET", "/secret", b""),
+        ("POST", "/secret/rotate", b"{}"),
+    ):
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        reply = await client(method, f"/subscriptions/{id_}{path}", body, [("content-type", kind)])
+        assert reply.status == 409, path
+        assert "changed by whoever asked for it" in reply.json()["detail"]
+    assert (await client("POST", f"/subscriptions/{id_}/pause")).status == 200
+    assert (await client("POST", f"/subscriptions/{id_}/resume")).status == 200
+    assert (await client("GET", f"/subscriptions/{id_}/attempts")).json() == []
+
+
+async def test_19_deleting_one_denies_it(client: Client, gateway: Gateway) -> None:
+    id_ = await subscribed(gateway)
+    assert (await client("DELETE", f"/subscriptions/{id_}")).status == 204
+    while not (pending := gateway.websub.verifier.pending.get(id_)):
+        await asyncio.sleep(0)
+    assert (pending.mode, pending.reason) == ("denied", "the subscription was deleted at the hub")

@@ -126,4 +126,14 @@ async def test_a_topic_of_others(hub: World, reader: Reader) -> None:
     await hub.quiet()
     found = await hub.websub.informant.topic(topic, is_ours=False, may_manage=False)
     assert "when its publisher pings" in found.why
-    assert found.fetched["size"] == 1
+    assert found.fetched
+    assert (found.fetched.bytes, found.fetched.content_type) == (1, "text/xml")
+    assert found.fetched.pinged.endswith("Z")
+    await hub.time.advance(2)
+    del reader.pages["/feed"]
+    reader.answer = lambda _: status(404)
+    await hub.ask([("hub.mode", "publish"), ("hub.topic", topic)])
+    await hub.until(lambda: len(reader.got) > 3)
+    await hub.quiet()
+    found = await hub.websub.informant.topic(topic, is_ours=False, may_manage=False)
+    assert "answered with status 404" in found.why

@@ -7,7 +7,7 @@ import functools
 import os
 import select
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, ParamSpec, TypeVar
 
 import typer
@@ -105,5 +105,15 @@ def sentence(error: HubbubError) -> str:
     if status == 401:  # noqa: PLR2004
         return f"the server refused: {detail}; pass a token by --token or HUBBUB_TOKEN"
     if status:
-        return f"the server refused ({status} {error.title}): {detail}"
+        return f"the server refused ({status} {error.title}): {detail}{_place(error)}"
     return detail
+
+
+def _place(error: HubbubError) -> str:
+    """Say where in the document it is, if a refusal (`client.errors.Refused`) names one place."""
+    problem: Mapping[str, Any] = getattr(error, "problem", {})
+    match problem.get("errors"):
+        case [{"pointer": str(pointer)}]:
+            return f" (at {pointer})"
+        case _:
+            return ""

@@ -118,15 +118,14 @@ async def _told(session: aiohttp.ClientSession, hub: str, topic: str) -> Told:
     body, headers = publish_form(topic), {"Content-Type": FORM}
 
     async def ask() -> tuple[int, bytes]:
-        at = URL(hub)
-        for _ in range(MAX_HOPS):
+        at, hops = URL(hub), 0
+        while True:
             posted = session.post(at, data=body, headers=headers, allow_redirects=False)
             async with posted as response:
                 place = response.headers.get("Location")
-                if response.status not in REPEATED or not place:
+                if response.status not in REPEATED or not place or hops == MAX_HOPS:
                     return response.status, await _read(response, MAX_ANSWER)
-                at = response.url.join(URL(place))
-        return response.status, b""
+                at, hops = response.url.join(URL(place)), hops + 1
 
     answer = await _guarded(ask)
     if isinstance(answer, str):

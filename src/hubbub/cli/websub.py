@@ -7,7 +7,7 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,9 +18,6 @@ from hubbub.cli.options import DEFAULT_URL, Token, Url, seconds
 from hubbub.cli.outcome import REFUSED, printable, reported, run_async
 from hubbub.cli.pings import check_url, tell
 from hubbub.core.errors import Conflict, Misconfigured, NotFound
-
-if TYPE_CHECKING:
-    from hubbub.client import AsyncClient
 
 MAX_NAME: Final = 63
 """Characters of the name of a source."""
@@ -36,7 +33,7 @@ Document = dict[str, Any]
 
 app = typer.Typer(
     name="websub",
-    help="Follow feeds and pages, tell hubs of news, and see how both stand (WebSub).",
+    help="Follow feeds and pages, and tell hubs of news.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

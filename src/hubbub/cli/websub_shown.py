@@ -15,10 +15,7 @@ SETTLED: Final = ("waiting", "gone")
 LATER: Final = 2.0
 """Seconds by which a plan must lie ahead to be one for later: clocks differ a little."""
 
-_MOMENTS: Final = ("pinged", "fetched", "changed", "due")
-"""Members of a topic of others that are milliseconds since the Unix epoch."""
-_OF_NO_USE: Final = ("url", "etag", "modified", "hash", "is_dirty")
-"""Those that nobody wants to read."""
+_WIDTH: Final = len("fetch: content_type")
 
 
 def is_settled(status: Mapping[str, Any], now: float) -> bool:
@@ -46,29 +43,35 @@ def standing(document: Mapping[str, Any]) -> str:
 
 
 def _why(document: Mapping[str, Any], status: Mapping[str, Any]) -> str:
-    hub, error = status.get("hub") or "the hub", status.get("error", "")
+    """Say why no hub pushes."""
+    hub = status.get("hub", "")
     match status.get("state"):
         case "silent":
             return f"{hub} takes subscriptions but does not push"
         case "waiting":
             return "the server does not know its public URL: set web.public_url there"
-        case "denied":
-            denied: dict[str, dict[str, str]] = status.get("denied", {})
-            said = [f"{at} denied it ({one.get('reason') or 'no reason given'}), and is asked again"
-                    f" at {moment(one.get('until'))}" for at, one in denied.items()]  # fmt: skip
-            return "; ".join(said) or "the hub denied it"
-        case "pending" if not status.get("hub"):
-            return "it has just been asked for"
         case "pending":
-            return f"{hub} has not verified the subscription yet"
-        case _ if error:
-            return f"it came to nothing: {error}"
-        case _ if status.get("hubs"):
-            return "no hub has taken the subscription yet"
-        case _ if not status.get("last_poll"):
-            return "it has not been looked at yet"
+            return f"{hub or 'its hub'} has not verified the subscription yet"
+        case "denied":
+            return "; ".join(_denied(status.get("denied", {})))
         case _:
-            return f"{document['url']} names no hub"
+            return _without_a_hub(document, status)
+
+
+def _denied(hubs: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    for hub, one in hubs.items():
+        reason = one.get("reason") or "without a reason"
+        yield f"{hub} denied it ({reason}); it is asked again at {moment(one.get('until'))}"
+
+
+def _without_a_hub(document: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+    if status.get("error"):
+        return f"the subscription failed: {status['error']}"
+    if status.get("hubs"):
+        return "no hub has taken the subscription yet"
+    if not status.get("last_poll"):
+        return "it has just been asked for"
+    return f"{document['url']} names no hub"
 
 
 def followed(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -89,12 +92,12 @@ def followed(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             f"{one['name']:{width}}  {state:7}  hub {status.get('hub') or '-'}"
             f"  lease until {moment(status.get('lease_end'))}"
             f"  last push {moment(status.get('last_push'))}"
-            f"  {its_pushes} pushes  {its_missed} missed  {one['url']} -> {one['topic']}"
+            f"  pushes {its_pushes}  missed {its_missed}  {one['url']} -> {one['topic']}"
             f"  {told}".rstrip()
         )
     count = "1 source" if len(documents) == 1 else f"{len(documents)} sources"
     by_state = ", ".join(f"{number} {state}" for state, number in states.most_common())
-    yield printable(f"{count}: {by_state}; {pushes} pushes, {missed} missed")
+    yield printable(f"{count}: {by_state}; pushes {pushes}, missed {missed}")
 
 
 def measured(status: Mapping[str, Any]) -> tuple[int, int]:
@@ -111,13 +114,11 @@ def explained(told: Mapping[str, Any]) -> Iterator[str]:
     yield printable(told.get("why", ""))
     yield ""
     for name in ("topic", "callback", "state", "expires", "method", "waiting", "subscriptions"):
-        if told.get(name) not in (None, "", {}):
-            yield printable(f"{name:13} {_text(told[name])}")
+        if told.get(name) not in (None, "", 0.0, {}):
+            yield printable(f"{name:{_WIDTH}} {_text(told[name])}")
     fetched: Mapping[str, Any] = told.get("fetched", {})
     for name, value in fetched.items():
-        if value and name not in _OF_NO_USE:
-            shown = _moment(value / 1000) if name in _MOMENTS else _text(value)
-            yield printable(f"{'fetch: ' + name:13} {shown}")
+        yield printable(f"{'fetch: ' + name:{_WIDTH}} {_text(value)}")
     if attempts := told.get("attempts"):
         yield "last attempts"
         yield from (printable(f"  {_attempt(one)}") for one in attempts)

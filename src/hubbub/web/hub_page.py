@@ -72,7 +72,7 @@ def _field(name: str, label: str, value: str, hint: str, more: str) -> str:
 
 def _told(told: dict[str, Any]) -> str:
     rows = [(word, told[name]) for name, word in _WORDS.items() if told.get(name)]
-    rows += [(f"Fetch: {name}", value) for name, value in told.get("fetched", {}).items() if value]
+    rows += [(f"Fetch: {name}", value) for name, value in told.get("fetched", {}).items()]
     parts = [f'<p class="why">{escape(told["why"])}</p>', _table(rows)]
     if attempts := told.get("attempts"):
         parts += ["<h3>Last attempts</h3>", _list(attempts, ("at", "outcome", "status", "detail"))]

@@ -29,7 +29,7 @@ from hubbub.websub import own
 from hubbub.websub.admission import PROTOCOL, Admission, id_of, settings_of
 from hubbub.websub.calling import Caller
 from hubbub.websub.intent import Intent
-from hubbub.websub.leases import Leases, is_to_renew
+from hubbub.websub.leases import Leases, is_to_renew, renewed_at
 from hubbub.websub.options import WebSubOptions
 from hubbub.websub.verifier import Verifier
 from hubbub.wire.websub import Publishing, Subscribing
@@ -271,8 +271,11 @@ class WebSubHub:
         now, settings = self._now(), settings_of(subscription)
         if subscription.expires + self.options.keep_ended * 1000 <= now:
             await self._end(subscription)
-        elif is_to_renew(subscription, settings, now) and id_ not in self.verifier.pending:
+            return
+        if is_to_renew(subscription, settings, now) and id_ not in self.verifier.pending:
             await self.verifier.add(self._admission.renewal(subscription, settings))
+        is_asked = now >= renewed_at(subscription, settings)
+        self._leases.note(subscription, settings, is_asked=is_asked)
 
     def _now(self) -> int:
         return int(self._clock.now() * 1000)

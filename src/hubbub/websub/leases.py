@@ -19,11 +19,14 @@ RENEW_LEFT: Final = 0.1
 AGAIN: Final = 5.0
 """Seconds until what could not be done is tried again."""
 
+SPARE: Final = 1000
+"""Dates that were given up before the heap is made anew."""
+
 _log = logging.getLogger("hubbub.websub")
 
 
 class Leases:
-    """Dates of subscriptions, soonest first. A lease itself ends in deliveries, to the second."""
+    """One date for each subscription, soonest first. A lease itself ends in deliveries, to the second."""
 
     def __init__(
         self,
@@ -33,30 +36,42 @@ class Leases:
         timers: Timers,
         tasks: Tasks,
     ) -> None:
-        """`tend` looks at the subscription of an id; what is not due then, it leaves alone."""
+        """`tend` looks at the subscription of an id, and notes it again if it stays."""
         self._tend = tend
         self._keep = int(keep_ended * 1000)
         self._clock = clock
         self._timers = timers
         self._tasks = tasks
+        self._when: dict[str, int] = {}
         self._dates: list[tuple[int, str]] = []
+        """A heap; dates that were given up for earlier ones are in it until they come."""
         self._cancel = nothing
         self._next = 0
 
-    def note(self, subscription: Subscription, settings: Delivering) -> None:
-        """Remember the dates of a subscription; those of its last lease come to nothing."""
-        if settings.renew:
-            left = int(settings.lease * RENEW_LEFT * 1000)
-            self._add(subscription.expires - left, subscription.id)
-        self._add(subscription.expires + self._keep, subscription.id)
+    def note(
+        self, subscription: Subscription, settings: Delivering, *, is_asked: bool = False
+    ) -> None:
+        """Remember when to look at a subscription: too early does no harm, it is noted again then.
+
+        `is_asked` says that an old client has been asked whether it goes on.
+        """
+        date = subscription.expires + self._keep
+        if settings.renew and not is_asked:
+            date = renewed_at(subscription, settings)
+        self._add(date, subscription.id)
 
     def stop(self) -> None:
         """Look at nothing any more."""
         self._cancel()
 
-    def _add(self, when: int, id_: str) -> None:
-        heapq.heappush(self._dates, (when, id_))
-        if not self._next or when < self._next:
+    def _add(self, date: int, id_: str) -> None:
+        if (known := self._when.get(id_)) is not None and known <= date:
+            return
+        self._when[id_] = date
+        heapq.heappush(self._dates, (date, id_))
+        if len(self._dates) > 2 * len(self._when) + SPARE:
+            self._dates = sorted((when, one) for one, when in self._when.items())
+        if not self._next or date < self._next:
             self._set()
 
     def _set(self) -> None:
@@ -69,7 +84,10 @@ class Leases:
         now = int(self._clock.now() * 1000)
         due: list[str] = []
         while self._dates and self._dates[0][0] <= now:
-            due.append(heapq.heappop(self._dates)[1])
+            date, id_ = heapq.heappop(self._dates)
+            if self._when.get(id_) == date:
+                del self._when[id_]
+                due.append(id_)
         self._next = 0
         if self._dates:
             self._set()
@@ -85,7 +103,12 @@ class Leases:
                 self._add(int((self._clock.now() + AGAIN) * 1000), id_)
 
 
+def renewed_at(subscription: Subscription, settings: Delivering) -> int:
+    """Return when an old client is asked whether it goes on, in milliseconds since the Unix epoch."""
+    return subscription.expires - int(settings.lease * RENEW_LEFT * 1000)
+
+
 def is_to_renew(subscription: Subscription, settings: Delivering, now: int) -> bool:
     """Tell whether an old client is to be asked now whether it goes on."""
-    left = subscription.expires - now
-    return settings.renew and 0 < left <= settings.lease * RENEW_LEFT * 1000
+    is_due = now >= renewed_at(subscription, settings)
+    return settings.renew and is_due and not subscription.is_over(now)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from hubbub.core.clock import rfc3339
 from hubbub.core.subscription import Attempt, Subscription
 from hubbub.websub.admission import id_of, settings_of
+from hubbub.websub.fetching import Topic
 from hubbub.websub.hub import WebSubHub
 from hubbub.websub.intent import Intent
 
@@ -69,6 +70,23 @@ class SubscriptionTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """The last ones, newest first."""
 
 
+class FetchTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a topic of others is fetched."""
+
+    pinged: str = ""
+    """When its publisher pinged last."""
+    fetched: str = ""
+    """When it was fetched last, with success."""
+    changed: str = ""
+    """When it was another one the last time."""
+    content_type: str = ""
+    bytes: int = 0
+    problem: str = ""
+    """Why the last fetch failed."""
+    next: str = ""
+    """When it is fetched again after a failure."""
+
+
 class TopicTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A topic."""
 
@@ -77,8 +95,8 @@ class TopicTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_ours: bool = False
     subscriptions: dict[str, int] = {}
     """How many there are by state."""
-    fetched: dict[str, Any] = {}
-    """Of a topic of others: how the last ping and the last fetch went."""
+    fetched: FetchTold | None = None
+    """Of a topic of others."""
     callbacks: Sequence[SubscriptionTold] = ()
     """For those who may manage subscriptions."""
 
@@ -91,7 +109,7 @@ class Informant:
         hub: WebSubHub,
         standing: Callable[[str], Standing],
         attempts: Callable[[str, int], Awaitable[Sequence[Attempt]]],
-        fetched: Callable[[str], object | None],
+        fetched: Callable[[str], Topic | None],
     ) -> None:
         """Know these.
 
@@ -122,14 +140,13 @@ class Informant:
         """Tell of a topic."""
         of = self._hub.of(topic)
         fetched = None if is_ours else self._fetched(topic)
-        told: dict[str, Any] = {} if fetched is None else msgspec.to_builtins(fetched)
         callbacks = [await self._of(one, None) for one in of[:LISTED]] if may_manage else []
         return TopicTold(
             topic=topic,
-            why=_of_topic(of, is_ours=is_ours, fetched=told),
+            why=_of_topic(of, fetched, is_ours=is_ours),
             is_ours=is_ours,
             subscriptions=dict(Counter(one.state for one in of)),
-            fetched=told,
+            fetched=None if fetched is None else _fetch(fetched),
             callbacks=callbacks,
         )
 
@@ -196,23 +213,40 @@ def _of_state(subscription: Subscription, standing: Standing, attempts: Sequence
             return f"No: the lease ended at {rfc3339(subscription.expires)}. Subscribe again."
 
 
-def _of_topic(of: Sequence[Subscription], *, is_ours: bool, fetched: dict[str, Any]) -> str:
+def _of_topic(of: Sequence[Subscription], fetched: Topic | None, *, is_ours: bool) -> str:
     if not of:
         return "Nobody is subscribed to this topic here."
     count = f"{len(of)} subscriptions" if len(of) > 1 else "1 subscription"
     if is_ours:
         return f"{count}; each event of the topic is delivered as it happens."
-    if not fetched.get("pinged"):
+    if fetched is None or not fetched.pinged:
         return (
             f"{count}, and no publisher has pinged the topic yet: a hub learns of news by pings,"
             " POST /hub with hub.mode=publish and hub.topic."
         )
+    if fetched.problem:
+        return f"{count}; {fetched.problem}."
     return f"{count}; the topic is fetched when its publisher pings, and delivered if it changed."
 
 
 def _last(attempts: Sequence[Attempt]) -> str:
     failures = [one for one in attempts if one.outcome != "delivered"]
     return f"; the last failure: {failures[0].detail or failures[0].cause}" if failures else ""
+
+
+def _fetch(topic: Topic) -> FetchTold:
+    def time(milliseconds: int) -> str:
+        return rfc3339(milliseconds) if milliseconds else ""
+
+    return FetchTold(
+        pinged=time(topic.pinged),
+        fetched=time(topic.fetched),
+        changed=time(topic.changed),
+        content_type=topic.content_type,
+        bytes=topic.size,
+        problem=topic.problem,
+        next=time(topic.due),
+    )
 
 
 def _attempt(attempt: Attempt) -> AttemptTold:

@@ -3,14 +3,21 @@
 -- documents: all of a kind
 SELECT name, version, body FROM document WHERE kind = ? ORDER BY name
 
--- document_version: of one
-SELECT version FROM document WHERE kind = ? AND name = ?
-
--- put_document: a new version of one
+-- put_document: a new version of one, whatever its bytes are
 INSERT OR REPLACE INTO document VALUES (?, ?, ?, ?)
 
--- delete_document: for good
-DELETE FROM document WHERE kind = ? AND name = ?
+-- document_versions: of those of some that are there, as JSON of [kind, name, version]
+SELECT json_group_array(json_array(kind, name, version))
+FROM document WHERE (kind, name) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))
+
+-- put_documents: new versions of some, as JSON of [kind, name, version, body]
+INSERT OR REPLACE INTO document
+SELECT value ->> 0, value ->> 1, value ->> 2, CAST(value ->> 3 AS BLOB) FROM json_each(?)
+
+-- delete_documents: some, for good
+DELETE FROM document WHERE (kind, name) IN (
+    SELECT value ->> 0, value ->> 1 FROM json_each(?)
+)
 
 -- cursors: all of them, as they were written
 SELECT body FROM cursors ORDER BY id
