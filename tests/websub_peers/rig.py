@@ -180,8 +180,9 @@ def gateway(folder: Path, **env: str) -> Iterator[Gateway]:
 class Peer:
     """A running program around Flask-WebSub."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, process: subprocess.Popen[str]) -> None:
         self.port = port
+        self._process = process
         self.url = f"http://127.0.0.1:{port}"
         self.hub = self.url + "/hub"
 
@@ -191,6 +192,11 @@ class Peer:
 
     def told(self, path: str) -> Any:
         return call("GET", self.url + path)
+
+    def end(self) -> None:
+        """End it before its block does."""
+        self._process.kill()
+        self._process.wait(PATIENCE)
 
 
 @contextmanager
@@ -204,6 +210,6 @@ def peer(name: str, *args: str | Path, port: int = 0) -> Iterator[Peer]:
             assert process.stdout is not None
             line = process.stdout.readline()
             assert line.strip().isdigit(), f"{name} did not start: {line!r}"
-            yield Peer(int(line))
+            yield Peer(int(line), process)
         finally:
             process.kill()

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from functools import partial
 from time import struct_time
 from typing import Any, Final, cast
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from hubbub.core.clock import rfc3339
 from hubbub.sources.websub.cleaning import as_html, clean, marks, plain, valid
@@ -27,6 +27,9 @@ MAX_LISTED: Final = 100
 
 MAX_DIGITS: Final = 15
 """Digits of a length in bytes: numbers of JSON are exact up to 2^53."""
+
+LINKED: Final = ("http", "https", "magnet")
+"""Schemes of addresses that are passed on: an id is no address, and `javascript:` is a trap."""
 
 _HTML: Final = frozenset({"text/html", "application/xhtml+xml", "html", "xhtml"})
 _SAID: Final = (
@@ -161,9 +164,10 @@ def _time(parsed: Any) -> str:
 
 
 def joined(base: str, address: str) -> str:
-    """Return an address as absolute; empty where it is none."""
+    """Return an address as absolute; empty where it is none that a page may lead to."""
     try:
-        return urljoin(base, address) if address else ""
+        found = urljoin(base, address) if address else ""
+        return found if urlsplit(found).scheme in LINKED else ""
     except ValueError:  # such as http://[
         return ""
 
