@@ -177,9 +177,11 @@ class Document(NamedTuple):
 
 
 class Registry(Protocol):
-    """Named JSON documents by kind: `subscription`, `source`. Few, and changed by people.
+    """Named JSON documents by kind: what people and other servers have asked for.
 
-    Every change is durable when the call returns. Raises `Unavailable` where it cannot be made so.
+    `subscription`, `source`; of WebSub `websub-intent`, `websub-topic` (hub), `follow`, `follow-seen`
+    (subscriber). All of a kind are in memory. Every change is durable when the call returns, and those
+    that are made at once are written together. Raises `Unavailable` where it cannot be made durable.
     """
 
     async def all(self, kind: str) -> list[Document]:
