@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from hubbub.core.subscription import Policy
 
@@ -107,11 +108,14 @@ class Turns:
 
 
 class Gates:
-    """Turns at each host: what one host may hold of the connections is shared round robin as well."""
+    """Turns at each host: what one host may hold of the connections is shared round robin as well.
+
+    Those of a host go with its last subscription.
+    """
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
-        self._gates: dict[str, Turns] = {}
+        self._gates: WeakValueDictionary[str, Turns] = WeakValueDictionary()
 
     def of(self, sink: str) -> Turns:
         """Return the turns at the host and port of a URL."""
