@@ -118,9 +118,7 @@ async def test_topics_that_nobody_is_subscribed_to_end_with_the_next_start(
     assert hub.websub.foreign.status(topic) is None
 
 
-async def test_a_paused_subscription_stays_so_through_a_renewal(
-    hub: World, reader: Reader
-) -> None:
+async def test_a_paused_subscription_stays_so_through_a_renewal(hub: World, reader: Reader) -> None:
     await hub.subscribe(reader, TOPIC)
     found = hub.subscription(reader, TOPIC)
     assert found
@@ -147,9 +145,7 @@ async def test_19_why_somebody_was_denied_is_remembered(
     assert "callback answered" not in told.why
 
 
-async def test_24_the_end_of_a_token_is_not_put_off_by_renewals(
-    hub: World, reader: Reader
-) -> None:
+async def test_24_the_end_of_a_token_is_not_put_off_by_renewals(hub: World, reader: Reader) -> None:
     holder = Principal("ada", Grants(subscribe=("blog",)), expires=hub.time.now() + 3600)
     await hub.ask(form(reader, verify="async"), principal=holder)
     await hub.until(lambda: hub.subscription(reader, TOPIC))
