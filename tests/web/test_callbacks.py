@@ -153,3 +153,18 @@ async def test_unknown_and_ended_callbacks_are_answered_unread(us: Rig, client: 
 async def test_other_methods(us: Rig, client: Client) -> None:
     reply = await client("PUT", path(us))
     assert (reply.status, reply["allow"]) == (405, "GET, HEAD, POST, OPTIONS")
+
+
+async def test_headers_of_a_delivery_are_not_believed(us: Rig, client: Client) -> None:
+    """websub 47, 52: only the body is signed; the callback says which subscription it is."""
+    await client.get(question(us))
+    body = atom(entry(2))
+    topic = us.state.topic
+    links = '<https://evil.example/hub>; rel="hub", <https://evil.example/feed>; rel="self"'
+    headers = [*signed(us, body).items(), ("link", links), ("location", "https://evil.example/")]
+    assert (await client("POST", path(us), body, headers)).status == 200
+    assert await us.ids() == ["urn:e:2"]
+    (record,) = await us.records()
+    assert record.attributes()["source"] == topic
+    assert us.state.topic == topic
+    assert "evil" not in str(us.state)

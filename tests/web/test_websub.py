@@ -81,6 +81,15 @@ async def test_07_refusals_are_plain_text(
     assert told in reply.body.decode()
 
 
+async def test_10_the_hub_redirects_nobody(client: Client) -> None:
+    forms: list[dict[str, str]] = [ASKED, {"hub.mode": "publish", "hub.url": TOPIC}, {}]
+    for path in ("/hub", "/hub/"):
+        for form in forms:
+            reply = await client("POST", path, urlencode(form).encode(), FORM)
+            assert not 300 <= reply.status < 400
+            assert "location" not in reply
+
+
 async def test_07_what_is_no_form_is_refused(client: Client) -> None:
     reply = await client("POST", "/hub", b"{}", [("content-type", "application/json")])
     assert (reply.status, reply.get("content-type")) == (415, "text/plain; charset=utf-8")
@@ -182,7 +191,7 @@ async def test_a_topic_may_be_a_document(client: Client, kind: str, body: bytes)
         ("?limit=5&filter=type%3D%27a%27", "", "?filter=type%3D%27a%27"),
     ],
 )
-async def test_54_56_58_a_representation_names_its_hub_and_itself(
+async def test_53_54_56_58_a_representation_names_its_hub_and_itself(
     client: Client, query: str, accept: str, suffix: str
 ) -> None:
     await publish(client, "text/plain", b"x")
