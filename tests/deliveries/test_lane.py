@@ -516,3 +516,37 @@ async def test_a_probe_keeps_the_order(order: str) -> None:
         made.receiver.answer = lambda _: OK
         await made.time.advance(400)
         assert made.receiver.offsets == [1, 2, 3]
+
+
+async def test_a_batch_that_failed_stays_in_order() -> None:
+    """Each event of it waits a time of its own, with its own chance."""
+    async with rig() as made:
+        made.receiver.answer = lambda _: SICK
+        policy = {"order": "strict", "batch_size": 5, "jitter": 1, "outage_after": 100}
+        await made.subscribe("t", schedule=[0, *[30] * 20], **policy)
+        await made.append(1, 2, 3, 4, 5)
+        await made.time.advance(200)
+        assert len(made.receiver.got) > 3
+        made.receiver.answer = lambda _: OK
+        await made.append(6)
+        await made.time.advance(200)
+        assert made.receiver.offsets == [1, 2, 3, 4, 5, 6]
+
+
+async def test_nothing_passes_a_probe_that_is_under_way() -> None:
+    async with rig() as made:
+        made.receiver.answer = lambda _: DOWN
+        await made.subscribe("t", order="strict", outage_after=1, schedule=[0, *[5] * 20])
+        await made.append(1, 2, 3)
+        assert made.state() == "outage"
+        made.receiver.gate = gate = asyncio.Event()
+        await made.time.advance(8)
+        assert made.receiver.flying == 1
+        await made.engine.change("s1", "active", "")
+        await made.append(4)
+        assert made.receiver.flying == 1
+        gate.set()
+        made.receiver.gate = None
+        made.receiver.answer = lambda _: OK
+        await made.time.advance(60)
+        assert made.receiver.offsets == [1, 2, 3, 5]  # 4 is news of the outage

@@ -16,7 +16,7 @@ from hubbub.core.errors import (
     Unauthenticated,
     Unavailable,
 )
-from hubbub.core.grants import Grants, Principal
+from hubbub.core.grants import ANONYMOUS, Grants, Principal
 from hubbub.wire.websub import sign
 from websub.rig import BASE, Reader, World, query, reading, status, world
 
@@ -374,6 +374,10 @@ async def test_18_rights_are_those_of_readers(hub: World, reader: Reader) -> Non
         await hub.ask(form(reader), principal=None)
     with pytest.raises(Unauthenticated, match="public"):
         await hub.ask(form(reader, "https://blog.example/"), principal=None)
+    stranger = Principal(ANONYMOUS, Grants(subscribe=("news/**",)))
+    await hub.ask(form(reader, f"{BASE}/topics/news/*"), principal=stranger)
+    with pytest.raises(Unauthenticated, match="public"):
+        await hub.ask(form(reader, "https://blog.example/"), principal=stranger)
     await hub.ask(form(reader), principal=ada)
     await hub.until(lambda: hub.subscription(reader, TOPIC))
     found = hub.subscription(reader, TOPIC)

@@ -46,7 +46,7 @@ class Life:
         if request.method == "GET":  # type: ignore[attr-defined]
             return self.reader.respond(request)  # type: ignore[arg-type]
         if not self.status:
-            return b""  # the connection ends
+            raise ConnectionResetError
         if self.status == 204:
             self.got += [one["data"] for one in json.loads(request.body)]  # type: ignore[attr-defined]
         return b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % self.status
@@ -85,6 +85,7 @@ class Life:
 
 
 async def _live(steps: Sequence[tuple[str, int | bool]]) -> None:
+    """Live through the steps; a failure tells them."""
     async with reading() as reader, world() as hub:
         life = Life(hub, reader)
         await life.do("subscribe", True)
@@ -92,11 +93,11 @@ async def _live(steps: Sequence[tuple[str, int | bool]]) -> None:
             await life.do(what, with_)
         await life.heal()
         first = list(dict.fromkeys(life.got))
-        assert first == sorted(first), "out of order"
-        assert set(life.wanted) <= set(first), "lost"
-        assert set(first) <= set(life.wanted), "not asked for"
+        assert first == sorted(first), ("out of order", first, steps)
+        assert set(life.wanted) <= set(first), ("lost", first, life.wanted, steps)
+        assert set(first) <= set(life.wanted), ("not asked for", first, steps)
         if not life.was_killed:
-            assert first == life.got, "twice"
+            assert first == life.got, ("twice", life.got, steps)
         assert not hub.hub.verifier.pending
         assert bool(hub.engine.subscriptions) == life.is_subscribed
         assert len(hub.hub._leases._when) <= 1

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
+_log = logging.getLogger("celery-like")
+
 
 class Again(Exception):
     """Raised by `retry`, which ends the task as in Celery."""
@@ -50,4 +52,4 @@ class Queue:
         except Again:
             pass
         except Exception:
-            logging.exception("the task %s failed", function.__name__)
+            _log.exception("the task %s failed", function.__name__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -78,15 +79,24 @@ def say(hub: str, *fields: tuple[str, str], **more: str) -> Reply:
     return ask("POST", hub, urlencode(form), {"Content-Type": FORM})
 
 
-def until(tell: Callable[[], T], is_so: Callable[[T], object] = bool) -> T:
+def until(
+    tell: Callable[[], T], is_so: Callable[[T], object] = bool, patience: float = PATIENCE
+) -> T:
     """Ask again and again until the answer is as it should be; return it."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while True:
         told = tell()
         if is_so(told):
             return told
         assert time.monotonic() < end, f"it did not come about: {told!r}"
         time.sleep(0.03)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return made.getsockname()[1]
 
 
 # Gateways.
@@ -104,10 +114,10 @@ class Gateway:
         self.url = ""
 
     def start(self) -> None:
-        port = str(urlsplit(self.url).port) if self.url else "0"
-        made = serving("--port", port, cwd=self._folder, **self._env)
+        port = urlsplit(self.url).port if self.url else free_port()
+        made = serving("--port", str(port), cwd=self._folder, **self._env)
         self.serving = self._stack.enter_context(made)
-        self.url = self.serving.url
+        self.url = f"http://127.0.0.1:{port}"  # whatever `web.public_url` says
 
     def kill(self) -> None:
         """End it as a power failure would."""
@@ -151,9 +161,7 @@ class Gateway:
     def why(self, topic: str, callback: str = "") -> dict[str, Any]:
         """Ask the hub about a topic, or about a topic and a callback."""
         asked = {"topic": topic, **({"callback": callback} if callback else {})}
-        reply = ask(
-            "GET", f"{self.hub}?{urlencode(asked)}", headers={"Accept": "application/json"}
-        )
+        reply = ask("GET", f"{self.hub}?{urlencode(asked)}", headers={"Accept": "application/json"})
         assert reply.status == 200, reply
         return reply.json()
 
@@ -203,9 +211,7 @@ class Peer:
 def peer(name: str, *args: str | Path, port: int = 0) -> Iterator[Peer]:
     """Run a program of this folder until the block ends."""
     command = [sys.executable, HERE / f"{name}.py", str(port), *map(str, args)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment()
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()

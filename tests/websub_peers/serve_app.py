@@ -21,5 +21,5 @@ def serve_app(app: Any, port: int) -> None:
     """Serve until the process is ended."""
     logging.basicConfig(level=logging.WARNING)
     server = make_server("127.0.0.1", port, app, threaded=True, request_handler=Quiet)
-    print(server.server_port, flush=True)
+    print(server.server_port, flush=True)  # noqa: T201  whoever started it waits for this
     server.serve_forever()

@@ -100,10 +100,11 @@ FORMS = [
 ]
 
 
-@pytest.mark.parametrize(("query", "kind", "read", "numbers"), FORMS)
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0] or "json")
 def test_26_27_29_30_events_come_signed_in_the_form_of_the_topic(
-    hub: Gateway, reader: Peer, query: str, kind: str, read: Any, numbers: list[list[int]]
+    hub: Gateway, reader: Peer, form: tuple[str, str, Any, list[list[int]]]
 ) -> None:
+    query, kind, read, numbers = form
     name = f"forms/{query.rpartition('=')[2] or 'json'}"
     sent = "application/vnd.ours+json; v=1"
     hub.publish(name, {"n": 0}, sent)
@@ -111,7 +112,7 @@ def test_26_27_29_30_events_come_signed_in_the_form_of_the_topic(
     id_ = subscribed(reader, url, secret=SECRET)
     for number in (1, 2):
         hub.publish(name, {"n": number}, sent)
-        until(lambda number=number: verified(reader, id_), lambda one: len(one) == number)
+        until(lambda: verified(reader, id_), lambda one, n=number: len(one) == n)
     got = verified(reader, id_)
     assert [read(one["body"]) for one in got] == numbers
     assert {one["topic"] for one in got} == {url}
@@ -171,7 +172,7 @@ def test_15_unsubscribing_ends_it(hub: Gateway, reader: Peer) -> None:
     until(lambda: hub.subscriptions(url), lambda one: len(one) == 1)
     for number in (1, 2):
         hub.publish("left", {"n": number})
-        until(lambda number=number: verified(reader, stayer), lambda one: len(one) == number)
+        until(lambda: verified(reader, stayer), lambda one, n=number: len(one) == n)
     assert leaver not in reader.told("/got")["posts"]
     assert hub.why(url, callback(reader, leaver))["state"] == "none"
 
@@ -220,12 +221,12 @@ def test_27_28_55_a_topic_of_others_is_pinged_fetched_and_delivered(
     for number in (1, 2):
         put(publisher, "page", hub.hub, PAGE % number)
         assert publisher.call("/pages/page/ping") == {"status": 204}
-        until(lambda number=number: verified(reader, id_), lambda one: len(one) == number)
+        until(lambda: verified(reader, id_), lambda one, n=number: len(one) == n)
         looks = len(fetched(publisher, "page"))
         assert publisher.call("/pages/page/ping") == {"status": 204}  # and nothing has changed
-        last = until(
-            lambda: fetched(publisher, "page"), lambda one, looks=looks: len(one) > looks
-        )[-1]
+        last = until(lambda: fetched(publisher, "page"), lambda one, looks=looks: len(one) > looks)[
+            -1
+        ]
         assert (last["conditional"], last["status"]) == (True, 304)
         assert "1 subscribers" in last["agent"]
     got = verified(reader, id_)

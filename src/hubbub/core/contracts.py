@@ -238,6 +238,10 @@ class Ledger(Protocol):
         """Return one parcel."""
         ...
 
+    async def waiting(self) -> set[str]:
+        """Return the subscriptions that have parcels which wait for another attempt."""
+        ...
+
     async def dead_letters(self) -> dict[str, int]:
         """Return how many dead letters every subscription has."""
         ...

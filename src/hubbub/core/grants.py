@@ -19,6 +19,10 @@ class Grants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     manage: bool | tuple[str, ...] = False
 
 
+ANONYMOUS: Final = "anonymous"
+"""Name of those without a token where `auth.anonymous` grants something."""
+
+
 class Principal(msgspec.Struct, frozen=True):
     """Whoever is asking, after the token was verified."""
 
@@ -27,6 +31,11 @@ class Principal(msgspec.Struct, frozen=True):
     grants: Grants
     expires: float | None = None
     """When the token ends, in seconds since the Unix epoch: long connections end with it."""
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether nobody has said who this is: it may do what it is granted, and nothing by being here."""
+        return self.name == ANONYMOUS
 
     def require_publish(self, topic: str) -> None:
         """Raise `Forbidden` unless the holder may publish to a topic."""

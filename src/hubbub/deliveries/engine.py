@@ -132,28 +132,41 @@ class Engine:
     async def start(self) -> None:
         """Take up every subscription where it was."""
         cursors, dead = await self._ledger.cursors(), await self._ledger.dead_letters()
+        waiting = await self._ledger.waiting()
         self._unlisten = self._log.listen(self.dispatcher.committed)
         self.dispatcher.offset = self._log.head
-        for subscription in await self._keeper.all():
+        for number, subscription in enumerate(await self._keeper.all()):
+            if number % TENDED_AT_ONCE == 0:
+                await asyncio.sleep(0)  # for what they have begun
             try:
-                await self._take_up(
-                    subscription, cursors.get(subscription.id), dead.get(subscription.id, 0)
+                lane = self._lane(
+                    subscription,
+                    cursors.get(subscription.id) or self._first(subscription),
+                    dead.get(subscription.id, 0),
                 )
+                if lane.id in waiting:
+                    await self._load(lane)
+                lane.start()
             except HubbubError as error:  # one that cannot run must not keep the others from it
                 _log.error("subscription %s cannot run: %s", subscription.id, error.detail)
                 self.subscriptions[subscription.id] = subscription
         self._tasks.spawn(self._tend(), "tending")
 
-    async def _take_up(self, subscription: Subscription, cursor: Cursor | None, dead: int) -> None:
-        lane = self._lane(subscription, cursor or self._first(subscription), dead)
+    async def _load(self, lane: Lane) -> None:
         after = 0
-        while parcels := await self._ledger.parcels(subscription.id, dead=False, after=after):
+        while parcels := await self._ledger.parcels(lane.id, dead=False, after=after):
             await lane.load(parcels)
             after = parcels[-1].offset
-        lane.start()
 
-    def _lane(self, subscription: Subscription, cursor: Cursor, dead: int) -> Lane:
-        selection, target = self._select(subscription), self._target(subscription)
+    def _lane(
+        self,
+        subscription: Subscription,
+        cursor: Cursor,
+        dead: int,
+        ready: tuple[Selection, Target] | None = None,
+    ) -> Lane:
+        """Make a lane; `ready` is what was made of the subscription before."""
+        selection, target = ready or (self._select(subscription), self._target(subscription))
         if cursor.epoch != self._log.epoch:  # the log lost its end; what is left of it still counts
             cursor = Cursor(self._log.epoch, min(cursor.offset, self._log.head), cursor.sequence)
         lane = Lane(self.shared, subscription, cursor, dead)
@@ -227,11 +240,12 @@ class Engine:
                     f"there are {self._options.max_subscriptions} subscriptions, the most that"
                     " deliveries.max_subscriptions allows"
                 )
-            self._target(subscription)  # before anything is kept: it may be refused
+            target = self._target(subscription)  # before anything is kept: it may be refused
             after, _ = await begin(self._log, start or LATEST, selection)
             subscription = msgspec.structs.replace(subscription, began=(self._log.epoch, after))
             await self._keeper.save(subscription)
-            self._lane(subscription, self._first(subscription), 0).start()
+            first = self._first(subscription)
+            self._lane(subscription, first, 0, (selection, target)).start()
             return
         target = self._target(subscription)
         after = None if start is None else (await begin(self._log, start, selection)).after

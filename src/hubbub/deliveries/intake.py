@@ -236,5 +236,6 @@ class Intake:
                 sequence += 1
                 if record.offset not in track.done and record.offset not in offsets:
                     number = sequence if track is self.main else 0
-                    return Item(record.offset, record, number, track, "probe")
+                    key = self.queue.key_of(record)
+                    return Item(record.offset, record, number, track, "probe", key=key)
         return None

@@ -107,6 +107,10 @@ class Queue:
         self._size = 0
 
 
+SPARE = 64
+"""Dates that were given up before the heap of them is made anew."""
+
+
 class Waiting:
     """Parcels that wait for their next attempt, by the time it is due."""
 
@@ -121,6 +125,8 @@ class Waiting:
         """Have a parcel wait until `when` by the monotonic clock."""
         self._parcels[parcel.offset] = parcel, when, key
         heapq.heappush(self._heap, (when, parcel.offset))
+        if len(self._heap) > 2 * len(self._parcels) + SPARE:  # most of it was taken otherwise
+            self._heap = sorted((due, offset) for offset, (_, due, _) in self._parcels.items())
 
     def get(self, offset: int) -> Parcel | None:
         """Return a parcel that waits."""
@@ -140,8 +146,10 @@ class Waiting:
         parcel, _, key = found
         return Item(offset, None, parcel.sequence, None, "retry", parcel.attempts, key)
 
-    def due(self) -> float | None:
-        """Return when the first parcel is due."""
+    def due(self, *, in_order: bool) -> float | None:
+        """Return when the next parcel is due: of those in order, the oldest event."""
+        if in_order:
+            return self._parcels[min(self._parcels)][1] if self._parcels else None
         heap = self._heap
         while heap:
             when, offset = heap[0]
@@ -151,19 +159,24 @@ class Waiting:
             heapq.heappop(heap)
         return None
 
-    def take(self, now: float, most: int) -> list[Item]:
-        """Take up to `most` parcels that are due."""
+    def take(self, now: float, most: int, *, in_order: bool) -> list[Item]:
+        """Take up to `most` parcels that are due; in order, none before one that is older."""
         items: list[Item] = []
-        while len(items) < most and (when := self.due()) is not None and when <= now:
-            item = self.pop(heapq.heappop(self._heap)[1])
+        while len(items) < most and (when := self.due(in_order=in_order)) is not None:
+            if when > now:
+                break
+            offset = min(self._parcels) if in_order else self._heap[0][1]
+            item = self.pop(offset)
             assert item is not None, "due() says that it is there"
             items.append(item)
         return items
 
-    def first(self) -> int | None:
-        """Return the offset of the parcel with the fewest attempts, None if there is none."""
+    def first(self, *, in_order: bool) -> int | None:
+        """Return the offset of the parcel with the fewest attempts, or of the oldest event."""
         if not self._parcels:
             return None
+        if in_order:
+            return min(self._parcels)
         return min(self._parcels, key=lambda offset: (self._parcels[offset][0].attempts, offset))
 
     def offsets(self) -> list[int]:

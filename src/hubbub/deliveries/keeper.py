@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -35,7 +36,8 @@ class Keeper:
         self._registry = registry
         self._publish = publish
         self._spawn = spawn
-        self._saving: dict[str, asyncio.Lock] = {}
+        self._saving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Held while a subscription is written; there may be 100,000 that are not."""
 
     async def all(self) -> list[Subscription]:
         """Read all subscriptions. Raises `Unavailable`."""
@@ -63,7 +65,6 @@ class Keeper:
 
     async def delete(self, id: str) -> None:  # noqa: A002
         """Delete a subscription. Raises `Unavailable`."""
-        self._saving.pop(id, None)
         await self._registry.delete(KIND, id)
 
     def announce(

@@ -7,7 +7,6 @@ while there is something to send. What there is to send comes from intake.py.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from hubbub.core.clock import nothing
@@ -18,6 +17,7 @@ from hubbub.core.outcome import Delivered, Exchange, Failed, Gone
 from hubbub.core.selection import EVERYTHING, Selection
 from hubbub.core.subscription import Cursor, Parcel, Policy, State, Subscription
 from hubbub.deliveries.attempts import attempt_record, message_id
+from hubbub.deliveries.consent import Consent
 from hubbub.deliveries.decide import Again, Bury, Step, blames_endpoint, decide, describe, hold
 from hubbub.deliveries.intake import RETRY_READ, Intake
 from hubbub.deliveries.items import Item, Waiting
@@ -53,8 +53,6 @@ class Lane:
         self._workers = 0
         self._cancel_wake = nothing
         self._wakes_at = 0.0
-        self._consent: asyncio.Future[Exchange | None] | None = None
-        self._is_prepared = False
 
     policy: Policy
     target: Target
@@ -68,7 +66,7 @@ class Lane:
         self.policy, self.target = policy, target
         self.pace = Pace(policy)
         self._gate = self._shared.gates.of(subscription.sink)
-        self._consent, self._is_prepared = None, False
+        self._consent = Consent(target, self._consented)
         self.intake.equip(selection, policy)
         self.let_go()
 
@@ -76,6 +74,11 @@ class Lane:
     def state(self) -> State:
         """How it is doing."""
         return self.subscription.state
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether nothing goes before what is older."""
+        return self.policy.order == "strict"
 
     def cursor(self) -> Cursor:
         """Return the cursor of this moment."""
@@ -134,7 +137,7 @@ class Lane:
         if items:
             self.pace.take()
             self.in_flight.update(dict.fromkeys(items))
-        if (due := self.waiting.due()) is not None and due > now:
+        if (due := self.waiting.due(in_order=self.is_strict)) is not None and due > now:
             self._wake(due)
         if not self.intake.is_live:
             self.intake.read_on()
@@ -150,9 +153,11 @@ class Lane:
 
     def _choose(self, now: float) -> list[Item]:
         policy, queue = self.policy, self.intake.queue
-        if items := self.waiting.take(now, policy.batch_size):
+        if self.is_strict and self.in_flight:
+            return []  # a probe, whose end is waited for
+        if items := self.waiting.take(now, policy.batch_size, in_order=self.is_strict):
             return items
-        is_blocked = policy.order == "strict" and bool(self.waiting)
+        is_blocked = self.is_strict and bool(self.waiting)
         if is_blocked or len(self.waiting) >= policy.max_waiting:
             return []
         first = queue.first()
@@ -170,7 +175,11 @@ class Lane:
             return
         self._cancel_wake()
         self._wakes_at = when
-        self._cancel_wake = self._shared.timers.call_later(max(0.0, when - now), self.kick)
+        self._cancel_wake = self._shared.timers.call_later(max(0.0, when - now), self._woken)
+
+    def _woken(self) -> None:
+        self._wakes_at = 0.0  # it may be early, and is then to be set again
+        self.kick()
 
     async def _send(self, items: list[Item]) -> None:
         at = self._shared.now()
@@ -207,7 +216,7 @@ class Lane:
 
     async def attempt(self, items: Sequence[Item]) -> Exchange:
         """Try once to deliver some events in one request."""
-        if not self._is_prepared and (refused := await self._prepare()) is not None:
+        if not self._consent.is_given and (refused := await self._consent.ask()) is not None:
             return refused
         order = Order(
             self.message(items),
@@ -225,20 +234,8 @@ class Lane:
             return None
         return records[0] if records and records[0].offset == offset else None
 
-    async def _prepare(self) -> Exchange | None:
-        """Do what the channel wants done first, once for all; return why it did not work."""
-        if self._consent is None:
-            self._consent = asyncio.ensure_future(self.target.prepare())
-            self._consent.add_done_callback(self._prepared)
-        return await asyncio.shield(self._consent)
-
-    def _prepared(self, consent: asyncio.Future[Exchange | None]) -> None:
-        if consent.cancelled() or consent.exception() is not None or consent.result() is not None:
-            if self._consent is consent:
-                self._consent = None  # to be asked again the next time
-            return
-        self._is_prepared = self._consent is consent
-        if self.target.rate:
+    def _consented(self, consent: Consent) -> None:
+        if consent is self._consent and self.target.rate:
             self.pace = Pace(self.policy, self.target.rate)
 
     def message(self, items: Sequence[Item]) -> str:

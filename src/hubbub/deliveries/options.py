@@ -10,7 +10,6 @@ from msgspec import Meta
 
 from hubbub.core.subscription import Policy, Subscription
 
-
 MAX_POLICIES: Final = 1024
 """Policies that are remembered, so that equal ones are one."""
 

@@ -83,6 +83,7 @@ class Outage:
             lane.in_flight.pop(item, None)
         self._conclude(item, exchange, is_current=generation == self._generation)
         lane.note([item], exchange, at, 0)
+        lane.kick()  # the outage may have been ended meanwhile, by hand
 
     def _conclude(self, item: Item, exchange: Exchange, *, is_current: bool) -> None:
         """Settle the event or leave it, and end the outage, go on, or disable."""
@@ -133,15 +134,15 @@ class Outage:
         Where order is promised, none goes before one that waits and that it has to come after.
         """
         lane = self._lane
-        order, parcel = lane.policy.order, lane.waiting.first()
-        if parcel is not None and (order == "strict" or self._number % 2 == 0):
+        parcel = lane.waiting.first(in_order=lane.is_strict)
+        if parcel is not None and (lane.is_strict or self._number % 2 == 0):
             return self._probing(lane.waiting.pop(parcel))
         fresh = await lane.intake.next(lane.in_flight)
         if fresh is not None and fresh.record is not None:
             key = lane.intake.queue.key_of(fresh.record)
-            if order != "key" or key not in set(lane.waiting.keys()):
+            if lane.policy.order != "key" or key not in set(lane.waiting.keys()):
                 return fresh
-        parcel = lane.waiting.first()
+        parcel = lane.waiting.first(in_order=lane.is_strict)
         return None if parcel is None else self._probing(lane.waiting.pop(parcel))
 
     @staticmethod

@@ -64,6 +64,11 @@ class MemoryLedger:
         """Return one parcel."""
         return self._parcels.get(subscription, {}).get(offset)
 
+    async def waiting(self) -> set[str]:
+        """Return the subscriptions that have parcels which wait for another attempt."""
+        every = (one for parcels in self._parcels.values() for one in parcels.values())
+        return {one.subscription for one in every if not one.is_dead}
+
     async def dead_letters(self) -> dict[str, int]:
         """Return how many dead letters every subscription has."""
         every = (one for parcels in self._parcels.values() for one in parcels.values())

@@ -79,6 +79,7 @@ async def a_flush_replaces_what_was_known(subject: Subject) -> None:
         assert await ledger.parcels("a", dead=False) == [waiting]
         assert await ledger.parcels("a", dead=False, after=3) == []
         assert await ledger.dead_letters() == {"a": 1}
+        assert await ledger.waiting() == {"a", "b"}
         assert await ledger.parcel("a", 2) == dead
         revived = Parcel("a", 2, 1, 0, 60, 99, "x")
         await ledger.write(Flush({"a": second}, {("a", 2): revived, ("a", 3): None}))
@@ -87,7 +88,9 @@ async def a_flush_replaces_what_was_known(subject: Subject) -> None:
         assert await ledger.parcels("a", dead=True) == []
         assert await ledger.parcel("a", 3) is None
         assert await ledger.dead_letters() == {}
+        assert await ledger.waiting() == {"a", "b"}
         await ledger.forget("a")
+        assert await ledger.waiting() == {"b"}
         assert await ledger.cursors() == {}
         assert await ledger.parcel("a", 2) is None
         assert await ledger.parcel("b", 2) == other

@@ -121,7 +121,7 @@ class Ask:
         query = query_of(scope)
         topic, callback = query.one("topic"), query.one("callback")
         principal, base = self._principal(scope), base_url(scope, self._hub)
-        if principal is None and topic and not callback:
+        if (principal is None or principal.is_stranger) and topic and not callback:
             raise MissingToken("send a token, or name the callback as well")
         if callback and not topic:
             raise Malformed("name the topic as well: a callback may have several")

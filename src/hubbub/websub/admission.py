@@ -81,7 +81,9 @@ class Admission:
         lease = self._lease(asked.lease, principal)
         if asked.mode == "subscribe":
             self._permit(asked, topic, principal)
-        subscription = self._draft(asked, topic, base, lease)
+        has_end = principal is not None and principal.expires is not None
+        renew = asked.is_old and asked.lease is None and not has_end
+        subscription = self._draft(asked, topic, base, lease, renew=renew)
         if principal is not None:
             subscription = msgspec.structs.replace(subscription, owner=principal.name)
         return Intent(
@@ -131,11 +133,11 @@ class Admission:
         host = urlsplit(asked.topic).hostname or ""
         if not is_listed(host, self._options.topic_hosts):
             raise Forbidden("this hub is not for topics of this host (websub.topic_hosts)")
-        if principal is None and not self._options.public:
+        if (principal is None or principal.is_stranger) and not self._options.public:
             raise Unauthenticated("this hub is for those with a token (websub.public)")
 
     def _draft(
-        self, asked: Subscribing, topic: OwnTopic | None, base: str, lease: int
+        self, asked: Subscribing, topic: OwnTopic | None, base: str, lease: int, *, renew: bool
     ) -> Subscription:
         """Return the subscription that there will be, but for its end."""
         id_ = id_of(asked.topic, asked.callback)
@@ -148,7 +150,7 @@ class Admission:
             form=form,
             method=chosen(asked.methods, self._methods.get(host, self._options.method)),
             lease=lease,
-            renew=asked.is_old and asked.lease is None,
+            renew=renew,
             is_foreign=topic is None,
         )
         subscription = Subscription(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 import msgspec
 
@@ -31,10 +32,20 @@ def log_topic(url: str) -> str:
     return f"hubbub/websub/{digest(url)}"
 
 
+def host_of(url: str) -> str:
+    """Return the host and port of a URL, however its subscribers write it: what has one bound."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:  # it is no URL, and the guard says so
+        return ""
+
+
 class Topic(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is kept of a topic. Times are milliseconds since the Unix epoch."""
 
     url: str
+    begun: int = 0
+    """When it was begun with: whoever begins again later counts its versions anew."""
     is_dirty: bool = False
     """Whether it is to be fetched: it was pinged, or the last fetch failed."""
     pinged: int = 0
@@ -44,6 +55,8 @@ class Topic(msgspec.Struct, kw_only=True, omit_defaults=True):
     """When its content was last another one."""
     etag: str = ""
     modified: str = ""
+    location: str = ""
+    """Where these two are from, if its URL has led elsewhere."""
     hash: str = ""
     """SHA-256 of content and Content-Type; empty: it was never fetched."""
     version: int = 0
@@ -54,6 +67,8 @@ class Topic(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Failures in a row."""
     due: int = 0
     """When it is fetched again after a failure; 0: not by itself."""
+    not_before: int = 0
+    """Until when its publisher wants to be left alone (`Retry-After`), pinged or not."""
     problem: str = ""
     """Why the last fetch failed."""
     is_gone: bool = False
@@ -68,6 +83,7 @@ class Content(msgspec.Struct, frozen=True):
     hash: str
     etag: str = ""
     modified: str = ""
+    location: str = ""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -75,14 +91,26 @@ class Problem(msgspec.Struct, frozen=True):
 
     reason: str
     is_final: bool = False
-    """Whether the same would come again: the topic cannot be followed."""
+    """Whether the same would come again: nobody can begin to follow the topic."""
     wait: float | None = None
     """Seconds that the publisher asked for."""
+    is_gone: bool = False
+    """Whether the publisher says that the topic is not coming back (410)."""
 
 
-def conditions(topic: Topic) -> list[tuple[str, str]]:
-    """Return the headers that ask for what is new only (RFC 9110, 13.1)."""
+def agent(hub: str, subscribers: int) -> str:
+    """Return the User-Agent, which tells a publisher how many it reaches (websub 1f)."""
+    return f"hubbub ({f'+{hub}' if hub else 'WebSub hub'}; {subscribers} subscribers)"
+
+
+def conditions(topic: Topic, url: str) -> list[tuple[str, str]]:
+    """Return the headers that ask a URL for what is new only (RFC 9110, 13.1).
+
+    Validators count where they are from: another page may have the same.
+    """
     headers: list[tuple[str, str]] = []
+    if url != (topic.location or topic.url):
+        return headers
     if topic.etag:
         headers.append(("if-none-match", topic.etag))
     if topic.modified:
@@ -90,24 +118,47 @@ def conditions(topic: Topic) -> list[tuple[str, str]]:
     return headers
 
 
-def read(reply: Reply, max_bytes: int, now: float) -> Content | Problem | None:
-    """Tell what an answer is: content, a reason why not, or None: nothing is new."""
+def redirected(reply: Reply, url: str) -> str | None:
+    """Return where an answer leads, if it does; what is no URL as it is, for the guard to refuse."""
+    location = fields(reply).get("location")
+    if reply.status not in REDIRECTS or not location:
+        return None
+    try:
+        return urldefrag(urljoin(url, location)).url
+    except ValueError:
+        return location
+
+
+def read(
+    reply: Reply, max_bytes: int, now: float, *, url: str, is_conditional: bool
+) -> Content | Problem | None:
+    """Tell what the answer of `url` is: content, a reason why not, or None: nothing is new."""
     status, headers = reply.status, fields(reply)
     if status == NOT_MODIFIED:
-        return None
+        if is_conditional:
+            return None
+        return Problem("its publisher answered 304 without having been asked what is new")
     if not 200 <= status < 300:  # noqa: PLR2004
         asked = retry_after.parse(headers.get("retry-after", ""), now)
         is_final = 400 <= status < 500 and status not in TEMPORARY  # noqa: PLR2004
-        return Problem(f"its publisher answered with status {status}", is_final, asked)
+        told = f"its publisher answered with status {status}"
+        return Problem(told, is_final, asked, is_gone=status == GONE)
     if reply.truncated:
         return Problem(f"it is larger than the {max_bytes} bytes of websub.foreign.max_bytes", True)
     if headers.get("content-encoding", "identity").lower() != "identity":
         return Problem("it comes compressed, which was not asked for", is_final=True)
     kind = headers.get("content-type", "")
     hashed = hashlib.sha256(f"{kind}\n".encode("utf-8", "replace") + reply.body).hexdigest()
-    return Content(
-        kind, reply.body, hashed, headers.get("etag", ""), headers.get("last-modified", "")
-    )
+    etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
+    return Content(kind, reply.body, hashed, etag, modified, url)
+
+
+def taken(topic: Topic, content: Content, now: int) -> None:
+    """Note in a topic what its content is."""
+    topic.hash, topic.content_type = content.hash, content.content_type
+    topic.etag, topic.modified = content.etag, content.modified
+    topic.location = "" if content.location == topic.url else content.location
+    topic.size, topic.fetched = len(content.body), now
 
 
 def fields(reply: Reply) -> Mapping[str, str]:
@@ -118,11 +169,12 @@ def fields(reply: Reply) -> Mapping[str, str]:
 def event(topic: Topic, content: Content) -> Event:
     """Make the event of a change.
 
-    A repetition after a crash has the same id, a later return to an old content another one.
+    A repetition after a crash has the same id; a later return to an old content has another one, also
+    if the topic was let go of in between and its versions are counted anew.
     """
     attributes: dict[str, Value] = {
         "specversion": SPECVERSION,
-        "id": digest(topic.url, str(topic.version + 1), content.hash),
+        "id": digest(topic.url, str(topic.begun), str(topic.version + 1), content.hash),
         "source": topic.url,
         "type": TYPE,
         **_described(content),

@@ -1,9 +1,16 @@
 """Topics of others: fetched when their publisher pings, and events of our log if they have changed.
 
-Guarantees: a ping is answered once it is durable and nothing else; pings that come together are one
-fetch, and one that comes while the topic is being fetched leads to another fetch after it; a fetch
-that fails is tried again; what has not changed is not sent again; what is delivered are the bytes
-and the Content-Type that were fetched. Every request goes through the egress guard, redirects too.
+Guarantees:
+
+1. *Durable, and nothing else.* A ping is answered once it is in the registry, and costs one write
+   there however many come until the topic is fetched.
+2. *None is lost.* A ping while its topic is being fetched leads to another fetch after it; a fetch that
+   fails is tried again, at last once a day; what a crash has left undone is done at the next start.
+3. *Once.* What has not changed is not sent, and what was sent before a crash is not sent again.
+4. *Verbatim.* What is delivered are the bytes and the Content-Type that were fetched.
+5. *Bounded.* So many fetches at a time, in all and from one host, and one topic no oftener than
+   `min_interval` and its publisher's `Retry-After` allow, whoever pings. A fetch has one deadline and
+   goes through the egress guard with every redirect.
 """
 
 from __future__ import annotations
@@ -11,23 +18,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
-from urllib.parse import urljoin, urlsplit
 from weakref import WeakValueDictionary
 
 import msgspec
 
-from hubbub.core.clock import Clock, Timers
+from hubbub.core.clock import LONGEST, Clock, Timers, nothing
 from hubbub.core.contracts import Registry
 from hubbub.core.errors import HubbubError, Malformed
 from hubbub.core.event import Event
 from hubbub.core.tasks import Tasks
 from hubbub.websub import fetching
 from hubbub.websub.calling import Caller, explain
-from hubbub.websub.fetching import REDIRECTS, Content, Problem, Topic, log_topic
+from hubbub.websub.fetching import Content, Problem, Topic, log_topic
 from hubbub.websub.foreign_options import ForeignOptions
+from hubbub.websub.turns import Turns
 from hubbub.wire.websub import digest
 
 __all__ = ["Foreign", "log_topic"]
@@ -41,7 +49,36 @@ MAX_HOPS: Final = 5
 JITTER: Final = 0.1
 """Part of a wait that is added at random."""
 
+DAILY: Final = 86_400.0
+"""Seconds between two attempts after those of the schedule, which costs nobody anything; and the most
+that a publisher is waited for."""
+
+AT_LEAST: Final = 0.001
+"""Seconds that a hop is given when the deadline is there: 0 would mean none."""
+
 _log = logging.getLogger("hubbub.websub")
+
+
+class _Entry:
+    """A topic in this process."""
+
+    def __init__(self, topic: Topic) -> None:
+        self.topic = topic
+        self.host = fetching.host_of(topic.url)
+        self.writing = asyncio.Lock()
+        """One write at a time, so that the last one is the newest."""
+        self.is_safe = False
+        """Whether it is durable that a ping is to be followed by a fetch."""
+        self.is_queued = False
+        self.is_fetching = False
+        self.again = False
+        """Pinged while it is being fetched."""
+        self.ended = float("-inf")
+        """When the last fetch ended, by the monotonic clock."""
+        self.call_off: Callable[[], None] = nothing
+        """Calls its timer off."""
+        self.at = float("inf")
+        """When its timer comes, by the monotonic clock; infinite: there is none."""
 
 
 class Foreign:
@@ -58,10 +95,16 @@ class Foreign:
         clock: Clock,
         timers: Timers,
         rng: Random,
+        hub_url: Callable[[str], str] = lambda _: "",
     ) -> None:
-        """Fetch with `caller`; `subscribers` counts those of a URL, which publishers like to know."""
+        """Fetch with `caller`; `subscribers` counts those of a URL, which publishers like to know.
+
+        `hub_url` is what a URL's publisher knows as our hub; empty: that is not known.
+        """
         self.outcomes: Counter[str] = Counter()
         """What came of fetches, for the metrics."""
+        self.ignored = 0
+        """Pings of topics that nobody here is subscribed to."""
         self._registry = registry
         self._caller = caller
         self._publish = publish
@@ -70,27 +113,29 @@ class Foreign:
         self._clock = clock
         self._timers = timers
         self._rng = rng
+        self._hub_url = hub_url
         self._tasks = Tasks("websub")
-        self._topics: dict[str, Topic] = {}
+        self._turns = Turns(options.concurrency, options.per_host)
+        self._topics: dict[str, _Entry] = {}
+        self._begun: dict[str, _Entry] = {}
+        """Those that are looked at for the first time."""
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        """Held while a topic is begun with, fetched or ended with."""
-        self._ready: dict[str, None] = {}
-        """To be fetched now, in their order."""
-        self._again: set[str] = set()
-        """Pinged while they are being fetched."""
-        self._fetching: set[str] = set()
-        self._hosts: Counter[str] = Counter()
+        """Held while a topic is begun with or ended with."""
+        self._is_stopped = False
 
     async def start(self) -> None:
         """Take up what there is; what was pinged before a crash is fetched now. Raises `Unavailable`."""
         for document in await self._registry.all(KIND):
             topic = msgspec.json.decode(document.body, type=Topic)
-            self._topics[topic.url] = topic
-            if topic.is_dirty:
-                self._later(topic, max(0.0, topic.due / 1000 - self._clock.now()))
+            entry = self._topics[topic.url] = _Entry(topic)
+            entry.is_safe = _is_safe(topic)
+            self._plan(entry)
 
     async def stop(self) -> None:
         """Fetch nothing more; what is being fetched is fetched again by the next process."""
+        self._is_stopped = True
+        for entry in self._topics.values():
+            entry.call_off()
         await self._tasks.stop()
 
     async def follow(self, url: str) -> None:
@@ -101,168 +146,252 @@ class Foreign:
         async with self._locks.setdefault(url, asyncio.Lock()):
             if url in self._topics:
                 return
-            if len(self._topics) >= self._options.max_topics:
+            if len(self._topics) + len(self._begun) >= self._options.max_topics:
                 raise Malformed("this hub takes no more topics of others")
-            topic = Topic(url=url)
+            entry = self._begun[url] = _Entry(Topic(url=url, begun=self._now()))
+            try:
+                await self._begin(entry)
+            finally:
+                del self._begun[url]
+            self._plan(entry)
+
+    async def _begin(self, entry: _Entry) -> None:
+        topic = entry.topic
+        async with self._turn(entry.host):
             found = await self._fetch(topic)
-            if isinstance(found, Problem) and found.is_final:
-                raise Malformed(f"the topic cannot be followed: {found.reason}")
-            self._topics[url] = topic
-            if isinstance(found, Content):
-                self._note(topic, found)
-            else:
-                topic.is_dirty = True
-                self._failed(topic, found or Problem("nothing came"))
-            await self._save(topic)
+        entry.ended = self._clock.monotonic()
+        if isinstance(found, Problem) and found.is_final:
+            raise Malformed(f"the topic cannot be followed: {found.reason}")
+        topic.is_dirty = entry.again
+        if isinstance(found, Content):
+            fetching.taken(topic, found, self._now())
+        else:
+            self._failed(entry, found or Problem("nothing came"))
+        self._topics[topic.url] = entry
+        try:
+            await self._save(entry)
+        except BaseException:
+            self._topics.pop(topic.url, None)  # it is not durable: who asks again begins again
+            raise
 
     async def forget(self, url: str) -> None:
-        """End with a topic. Raises `Unavailable`."""
+        """End with a topic, unless somebody has subscribed to it meanwhile. Raises `Unavailable`.
+
+        A fetch of it that is under way comes to nothing.
+        """
         async with self._locks.setdefault(url, asyncio.Lock()):
-            if self._topics.pop(url, None) is not None:
+            entry = None if self._subscribers(url) else self._topics.pop(url, None)
+            if entry is None:
+                return
+            entry.call_off()
+            async with entry.writing:
                 await self._registry.delete(KIND, digest(url))
 
+    async def keep(self, urls: Collection[str]) -> None:
+        """End with all topics but these. Raises `Unavailable`."""
+        await asyncio.gather(*(self.forget(url) for url in list(self._topics) if url not in urls))
+
     async def ping(self, urls: Sequence[str]) -> None:
-        """Have topics fetched; that is durable when this returns. Raises `Unavailable`."""
-        now, changed = self._now(), list[Topic]()
+        """Have topics fetched that somebody is subscribed to; that is durable when this returns.
+
+        One that could not be begun with before is begun with now. Raises `Unavailable`.
+        """
+        pinged: list[_Entry] = []
         for url in urls:
-            topic = self._topics.get(url)
-            if topic is None:
-                continue
-            topic.pinged, topic.tries, topic.due, topic.is_gone = now, 0, 0, False
-            if url in self._fetching:
-                self._again.add(url)  # it is marked as dirty until that fetch has ended
-            if not topic.is_dirty:
+            entry = self._topics.get(url) or self._begun.get(url)
+            if entry is None:
+                if not self._subscribers(url):
+                    self.ignored += 1
+                    continue
+                entry = self._topics[url] = _Entry(Topic(url=url, begun=self._now()))
+            topic = entry.topic
+            topic.pinged, topic.tries, topic.due, topic.is_gone = self._now(), 0, 0, False
+            entry.again = True
+            if url in self._topics:  # else it is not durable itself yet, nor is any subscription
                 topic.is_dirty = True
-                changed.append(topic)
-            wait = topic.fetched / 1000 + self._options.min_interval - self._clock.now()
-            self._later(topic, max(0.0, min(wait, self._options.min_interval)))
-        await asyncio.gather(*map(self._save, changed))
+                entry.is_safe = entry.is_safe and _is_safe(topic)
+                pinged.append(entry)
+                self._plan(entry)
+        await asyncio.gather(*(self._mark(entry) for entry in pinged if not entry.is_safe))
 
     def status(self, url: str) -> Topic | None:
         """Tell what is known of a topic."""
-        return self._topics.get(url)
+        entry = self._topics.get(url)
+        return None if entry is None else entry.topic
 
-    def _later(self, topic: Topic, wait: float) -> None:
-        """Fetch a topic in so many seconds, if it is still to be fetched then."""
+    # When it is fetched.
 
-        def due() -> None:
-            if topic.is_dirty and self._topics.get(topic.url) is topic:
-                self._ready[topic.url] = None
-                self._kick()
-
-        if wait > 0:
-            self._timers.call_later(wait, due)
+    def _plan(self, entry: _Entry) -> None:
+        """Have a topic fetched as soon as it is due, if it is to be fetched at all."""
+        topic = entry.topic
+        if not topic.is_dirty or entry.is_queued or entry.is_fetching or self._is_stopped:
+            return  # what is being fetched is planned again after it
+        now, passed = self._clock.now(), self._clock.monotonic()
+        wait = max(
+            max(topic.due, topic.not_before) / 1000 - now,
+            entry.ended + self._options.min_interval - passed,
+            0.0,
+        )
+        at = passed + min(wait, LONGEST)
+        if entry.at <= at and entry.at > passed:
+            return  # its timer comes before
+        entry.call_off()
+        if at > passed:
+            entry.at = at
+            entry.call_off = self._timers.call_later(at - passed, lambda: self._due(entry))
         else:
-            due()
+            self._due(entry)
 
-    def _kick(self) -> None:
-        """Begin as many fetches as may be under way at a time, and from one host."""
-        for url in list(self._ready):
-            if len(self._fetching) >= self._options.concurrency:
-                return
-            host = urlsplit(url).netloc
-            if url in self._fetching or self._hosts[host] >= self._options.per_host:
-                continue
-            del self._ready[url]
-            self._fetching.add(url)
-            self._hosts[host] += 1
-            self._tasks.spawn(self._work(url, host), "fetch")
+    def _due(self, entry: _Entry) -> None:
+        entry.at, entry.call_off = float("inf"), nothing
+        if not entry.is_queued and not entry.is_fetching:
+            entry.is_queued = True
+            self._turns.ask(entry.host, lambda: self._go(entry))
 
-    async def _work(self, url: str, host: str) -> None:
+    def _go(self, entry: _Entry) -> bool:
+        entry.is_queued = False
+        if self._is_stopped or not entry.topic.is_dirty or not self._is_current(entry):
+            return False
+        entry.is_fetching = True
+        self._tasks.spawn(self._work(entry), "fetch")
+        return True
+
+    async def _work(self, entry: _Entry) -> None:
         try:
-            async with self._locks.setdefault(url, asyncio.Lock()):
-                topic = self._topics.get(url)
-                if topic is not None and topic.is_dirty:
-                    await self._update(topic)
+            await self._update(entry)
         finally:
-            self._fetching.discard(url)
-            self._hosts[host] -= 1
-            if not self._hosts[host]:
-                del self._hosts[host]
-            self._kick()
+            entry.is_fetching, entry.ended = False, self._clock.monotonic()
+            self._turns.done(entry.host)
+        if self._is_current(entry):
+            self._plan(entry)
 
-    async def _update(self, topic: Topic) -> None:
-        """Fetch a topic and make an event of it if it has changed."""
-        self._again.discard(topic.url)
-        found = await self._fetch(topic)
+    @asynccontextmanager
+    async def _turn(self, host: str) -> AsyncGenerator[None]:
+        """Wait for a turn, and have it in the block."""
+        given: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def go() -> bool:
+            if given.done():
+                return False  # nobody waits for it any more
+            given.set_result(None)
+            return True
+
+        self._turns.ask(host, go)
         try:
-            if isinstance(found, Problem):
-                self._failed(topic, found)
-            else:
-                await self._take(topic, found)
-            await self._save(topic)
-        except HubbubError as error:
-            _log.warning("%s was fetched and could not be kept: %s", topic.url, error.detail)
-            topic.is_dirty = True
-            self._failed(topic, Problem(error.detail, isinstance(error, Malformed)))
+            await given
+            yield
+        finally:
+            if given.done() and not given.cancelled():
+                self._turns.done(host)
 
-    async def _take(self, topic: Topic, content: Content | None) -> None:
+    # What comes of it.
+
+    async def _update(self, entry: _Entry) -> None:
+        """Fetch a topic and make an event of it if it has changed."""
+        entry.again = False
+        try:
+            found = await self._fetch(entry.topic)
+            if not self._is_current(entry):
+                return
+            if isinstance(found, Problem):
+                self._failed(entry, found)
+            else:
+                await self._take(entry, found)
+            await self._save(entry)
+        except HubbubError as error:
+            _log.warning("%s was fetched and not kept: %s", entry.topic.url, error.detail)
+            self._failed(entry, Problem(error.detail))
+        except Exception as error:  # noqa: BLE001  whatever it is, the ping is not lost by it
+            _log.error("%s was fetched and not kept", entry.topic.url, exc_info=error)
+            self._failed(entry, Problem(f"{type(error).__name__} on our side"))
+
+    async def _take(self, entry: _Entry, content: Content | None) -> None:
+        topic = entry.topic
         has_changed = content is not None and content.hash != topic.hash
-        self.outcomes["changed" if has_changed else "unchanged"] += 1
         if content is not None and has_changed:
             is_news = topic.hash or topic.pinged  # else it is what the first look has missed
             if is_news:
                 await self._publish(fetching.event(topic, content))
-            self._note(topic, content)
             topic.version += bool(is_news)
             topic.changed = self._now()
-        topic.fetched, topic.tries, topic.due, topic.problem = self._now(), 0, 0, ""
-        topic.is_dirty = topic.url in self._again
-        if topic.is_dirty:
-            self._later(topic, self._options.min_interval)
+        if content is not None:
+            fetching.taken(topic, content, self._now())
+        self.outcomes["changed" if has_changed else "unchanged"] += 1
+        topic.fetched, topic.tries, topic.problem = self._now(), 0, ""
+        topic.due = topic.not_before = 0
+        topic.is_dirty = entry.again
 
-    def _note(self, topic: Topic, content: Content) -> None:
-        topic.hash, topic.content_type = content.hash, content.content_type
-        topic.etag, topic.modified = content.etag, content.modified
-        topic.size, topic.fetched = len(content.body), self._now()
-
-    def _failed(self, topic: Topic, problem: Problem) -> None:
-        """Try again later, unless the publisher has to do something first."""
-        schedule = self._options.schedule
+    def _failed(self, entry: _Entry, problem: Problem) -> None:
+        """Try again later, unless the publisher has said that there is nothing any more."""
+        topic, schedule = entry.topic, self._options.schedule
         self.outcomes["failed"] += 1
-        topic.problem, topic.due = problem.reason, 0
-        if topic.url in self._again:
-            self._later(topic, self._options.min_interval)
-        elif problem.is_final or topic.tries >= len(schedule):
-            topic.is_dirty = False  # until the next ping
-        else:
-            wait = schedule[topic.tries] * (1 + JITTER * self._rng.random())
-            wait = max(wait, min(problem.wait or 0.0, schedule[-1]))
-            topic.tries += 1
-            topic.due = self._now() + int(wait * 1000)
-            self._later(topic, wait)
+        topic.problem, topic.due, topic.not_before = problem.reason, 0, 0
+        if problem.wait:
+            topic.not_before = self._now() + int(min(problem.wait, DAILY) * 1000)
+        topic.is_gone = problem.is_gone and not entry.again
+        topic.is_dirty = not topic.is_gone
+        if entry.again or topic.is_gone:
+            return
+        wait = schedule[topic.tries] if topic.tries < len(schedule) else DAILY
+        topic.tries += 1
+        topic.due = self._now() + int(wait * (1 + JITTER * self._rng.random()) * 1000)
+        topic.due = max(topic.due, topic.not_before)
 
     async def _fetch(self, topic: Topic) -> Content | Problem | None:
         """Fetch a topic, through redirects; None: nothing is new."""
         options, url = self._options, topic.url
-        count = self._subscribers(topic.url)
-        headers = [
-            ("user-agent", f"hubbub (WebSub hub; {count} subscribers)"),
-            ("accept", "*/*"),
-            *fetching.conditions(topic),
-        ]
+        end = self._clock.monotonic() + options.timeout
+        agent = fetching.agent(self._hub_url(topic.url), self._subscribers(topic.url))
         try:
             for _ in range(MAX_HOPS + 1):
+                conditions = fetching.conditions(topic, url)
                 reply = await self._caller.request(
-                    "GET", url, headers=headers, timeout=options.timeout, max_body=options.max_bytes
+                    "GET",
+                    url,
+                    headers=[("user-agent", agent), ("accept", "*/*"), *conditions],
+                    timeout=max(end - self._clock.monotonic(), AT_LEAST),
+                    max_body=options.max_bytes,
                 )
-                said = fetching.fields(reply)
-                if reply.status not in REDIRECTS or not said.get("location"):
+                there = fetching.redirected(reply, url)
+                if there is None:
                     break
-                url = urljoin(url, said["location"])
+                url = there
             else:
                 return Problem(f"it redirects more than {MAX_HOPS} times", is_final=True)
         except Exception as error:  # noqa: BLE001  whatever it is, there is no content
             detail, is_final = explain(error)
             return Problem(f"it cannot be fetched: {detail}", is_final)
-        found = fetching.read(reply, options.max_bytes, self._clock.now())
-        if isinstance(found, Problem) and reply.status == fetching.GONE:
-            topic.is_gone = True
-        return found
+        now = self._clock.now()
+        asked = bool(conditions)
+        return fetching.read(reply, options.max_bytes, now, url=url, is_conditional=asked)
 
-    async def _save(self, topic: Topic) -> None:
-        if self._topics.get(topic.url) is topic:
+    # What is kept.
+
+    async def _mark(self, entry: _Entry) -> None:
+        """Make it durable that a topic was pinged, once for all pings that wait for it."""
+        async with entry.writing:
+            if not entry.is_safe:
+                await self._put(entry)
+
+    async def _save(self, entry: _Entry) -> None:
+        async with entry.writing:
+            await self._put(entry)
+
+    async def _put(self, entry: _Entry) -> None:
+        """Write a topic as it is now. Raises `Unavailable`: then what is durable is not known."""
+        if self._is_current(entry):
+            topic, entry.is_safe = entry.topic, False
+            is_safe = _is_safe(topic)
             await self._registry.put(KIND, digest(topic.url), msgspec.json.encode(topic))
+            entry.is_safe = is_safe
+
+    def _is_current(self, entry: _Entry) -> bool:
+        return self._topics.get(entry.topic.url) is entry
 
     def _now(self) -> int:
         return int(self._clock.now() * 1000)
+
+
+def _is_safe(topic: Topic) -> bool:
+    """Tell whether a topic that is kept like this is fetched, and sent, after a crash."""
+    return topic.is_dirty and bool(topic.hash or topic.pinged)

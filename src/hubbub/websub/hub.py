@@ -15,8 +15,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
+from weakref import WeakValueDictionary
+
+import msgspec
 
 from hubbub.core.clock import Clock, Timers
 from hubbub.core.contracts import Registry
@@ -82,6 +85,10 @@ class Foreign(Protocol):
         """Fetch topics soon; that is durable when this returns."""
         ...
 
+    async def keep(self, urls: Collection[str]) -> None:
+        """End with all topics but these."""
+        ...
+
 
 class Failure(NamedTuple):
     """Why a request came to nothing."""
@@ -111,6 +118,8 @@ class WebSubHub:
         """The last failures, by the id of the subscription that there would be."""
         self._of: dict[str, set[str]] = {}
         """Ids of subscriptions by topic."""
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Held while a subscription changes: what is asked of one goes one by one, in its order."""
         self._engine = engine
         self._foreign = foreign
         self._admission = admission
@@ -138,6 +147,9 @@ class WebSubHub:
             if subscription.protocol == PROTOCOL:
                 self._note(subscription)
         await self.verifier.start()
+        pending = {intent.topic for intent in self.verifier.pending.values()}
+        left = self._foreign.keep(pending | self._of.keys())  # a crash may have been in between
+        self._tasks.spawn(left, "forgetting")
 
     async def stop(self) -> None:
         """Ask nobody any more; what is pending is asked by the next process."""
@@ -217,26 +229,40 @@ class WebSubHub:
                 await self._failed(intent, error.detail)
 
     async def _settle(self, intent: Intent) -> None:
+        if intent.mode == "denied":
+            return  # why is remembered
+        async with self._locks.setdefault(intent.id, asyncio.Lock()):
+            self.failures.pop(intent.id, None)
+            if intent.mode == "subscribe":
+                await self._begin(intent)
+            elif (known := self._engine.subscriptions.get(intent.id)) is not None:
+                await self._end(known)
+
+    async def _begin(self, intent: Intent) -> None:
         engine, subscription = self._engine, intent.subscription
-        self.failures.pop(intent.id, None)
+        await self._validate(intent)  # again: the topic may have been let go of meanwhile
         before = engine.subscriptions.get(intent.id)
-        if intent.mode == "subscribe":
-            await self._validate(intent)  # again: the topic may have been let go of meanwhile
-            is_new = before is None or before.state in ("disabled", "expired")
-            await engine.put(subscription, LATEST if is_new else None)
-            if before is not None and before.state in ("outage", "disabled", "expired"):
-                await engine.change(intent.id, "active", "")
-            self._note(subscription)
-        elif intent.mode == "unsubscribe" and before is not None:
-            await self._end(before)
+        is_new = before is None or before.state in ("disabled", "expired")
+        if before is not None:  # one that is paused stays so
+            subscription = msgspec.structs.replace(
+                subscription, state=before.state, reason=before.reason, changed=before.changed
+            )
+        await engine.put(subscription, LATEST if is_new else None)
+        if before is not None and before.state in ("outage", "disabled", "expired"):
+            await engine.change(intent.id, "active", "")
+        self._note(subscription)
 
     async def _end(self, subscription: Subscription) -> None:
         await self._engine.remove(subscription.id)
         self._forget(subscription)
 
     async def _failed(self, intent: Intent, reason: str) -> None:
-        """Remember why, and let go of a topic that nobody is subscribed to after all."""
-        self.failures[intent.id] = Failure(self._now(), reason)
+        """Remember why, and let go of a topic that nobody is subscribed to after all.
+
+        Of a denial it stays remembered why there was one, not how the callback took it.
+        """
+        if intent.mode != "denied":
+            self.failures[intent.id] = Failure(self._now(), reason)
         if len(self.failures) > MAX_FAILURES:
             self.failures.popitem(last=False)
         self._leave(intent.subscription)
@@ -270,7 +296,9 @@ class WebSubHub:
             return
         now, settings = self._now(), settings_of(subscription)
         if subscription.expires + self.options.keep_ended * 1000 <= now:
-            await self._end(subscription)
+            async with self._locks.setdefault(id_, asyncio.Lock()):
+                if self._engine.subscriptions.get(id_) is subscription:  # else it was renewed
+                    await self._end(subscription)
             return
         if is_to_renew(subscription, settings, now) and id_ not in self.verifier.pending:
             await self.verifier.add(self._admission.renewal(subscription, settings))

@@ -6,6 +6,7 @@ is no part of a topic.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -21,6 +22,9 @@ TOPICS: Final = "/topics/"
 
 MAX_TYPES: Final = 100
 """Types that a topic may be narrowed to, as in a subscription."""
+
+_STRAY: Final = re.compile(r"""[^!-~]|["<>\\^`{|}]""")
+"""What no URL has as it is (RFC 3986), and what would end one in a `Link` header."""
 
 
 class OwnTopic(msgspec.Struct, frozen=True):
@@ -39,6 +43,8 @@ def read(url: str, base: str) -> OwnTopic | None:
     """
     if not is_below(url, base):
         return None
+    if _STRAY.search(url, len(base)):
+        raise Malformed("hub.topic: percent-encode characters other than those of RFC 3986")
     path, _, query = url[len(base) :].partition("?")
     if not path.startswith(TOPICS):
         raise Malformed("hub.topic is at this gateway and not below /topics/")

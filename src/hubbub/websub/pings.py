@@ -79,7 +79,12 @@ async def sync(engine: Engine, options: WebSubOptions, base: str, now: int) -> N
     for id_, one in asked.items():
         known = there.get(id_)
         kept = known and msgspec.structs.replace(
-            one, created=known.created, began=known.began, state=known.state
+            one,
+            created=known.created,
+            began=known.began,
+            state=known.state,
+            reason=known.reason,
+            changed=known.changed,
         )
         try:
             await engine.put(kept or one, None if known else LATEST)

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -39,12 +40,24 @@ from hubbub.websub.together import Together
 KIND: Final = "websub-intent"
 """Of the registry's documents; their names are the ids of subscriptions."""
 
-APART: Final = 0.02
+STEP: Final = 0.002
+"""Seconds between two beginnings of verifications: what is published has its turn between them."""
+
+YIELD: Final = 4
+"""A timer of a busy event loop is late: so many times that is added to the next pause. Verifications
+have the time that is left over; whoever asked for one can wait, whoever publishes cannot."""
+
+LONGEST_STEP: Final = 0.1
+"""Most seconds of such a pause: however busy it is, some are begun."""
+
+AT_ONCE: Final = 3
+"""Verifications begun in one step: 1,500 a second at the most."""
+
+APART: Final = 0.01
 """Seconds between two writes of many: each is a sync of the disk that a publish may have to wait for."""
 
-MOST: Final = 25
-"""Changes in one write: they come to their end in one tick, some 2 ms, that a publish may wait for.
-It is also how fast subscriptions become effective in a storm, some 1,250 a second."""
+MOST: Final = 20
+"""Changes in one write: they come to their end in one tick, some 2 ms, that a publish may wait for."""
 
 FORGET_APART: Final = 0.1
 """Seconds between two writes of what need not be asked any more: until then a crash asks it again."""
@@ -102,6 +115,10 @@ class Verifier:
         self._ready: dict[str, deque[Intent]] = {}
         """Due, by host; the host whose turn it is comes first."""
         self._active: Counter[str] = Counter()
+        self._is_pausing = False
+        """Whether the next ones are begun by a timer."""
+        self._late = 0.0
+        """How late that timer was the last time, in seconds."""
         self._by_address: Counter[str] = Counter()
         self._by_host: Counter[str] = Counter()
 
@@ -137,14 +154,14 @@ class Verifier:
             self._leave(before)
         self.pending[intent.id] = intent
         self._by_address[network_of(intent.address)] += 1
-        self._by_host[intent.host] += 1
+        self._by_host[host_of(intent)] += 1
 
     def _leave(self, intent: Intent) -> None:
         if self.pending.get(intent.id) is intent:
             del self.pending[intent.id]
             for counter, key in (
                 (self._by_address, network_of(intent.address)),
-                (self._by_host, intent.host),
+                (self._by_host, host_of(intent)),
             ):
                 counter[key] -= 1
                 if not counter[key]:
@@ -160,17 +177,32 @@ class Verifier:
         if wait > 0:
             self._timers.call_later(wait, lambda: self._queue(intent))
         elif self.pending.get(intent.id) is intent:
-            self._ready.setdefault(intent.host, deque()).append(intent)
+            self._ready.setdefault(host_of(intent), deque()).append(intent)
             self._kick()
 
     def _kick(self) -> None:
-        """Ask as many as may be asked at a time."""
-        while self._active.total() < self._options.verify_concurrency:
+        """Ask a few more, if as many as may be asked at a time are not asked already."""
+        if self._is_pausing:
+            return
+        begun, most = 0, AT_ONCE if self._late < STEP else 1
+        while begun < most and self._active.total() < self._options.verify_concurrency:
             intent = self._next()
             if intent is None:
-                return
-            self._active[intent.host] += 1
+                break
+            begun += 1
+            self._active[host_of(intent)] += 1
             self._tasks.spawn(self._work(intent), "verification")
+        if not begun:
+            return
+        self._is_pausing = True
+        pause = min(STEP + YIELD * self._late, LONGEST_STEP)
+        due = self._clock.monotonic() + pause
+        self._timers.call_later(pause, lambda: self._go_on(due))
+
+    def _go_on(self, due: float) -> None:
+        self._late = max(0.0, self._clock.monotonic() - due)
+        self._is_pausing = False
+        self._kick()
 
     def _next(self) -> Intent | None:
         """Return the next one, of the host that has waited longest."""
@@ -190,9 +222,10 @@ class Verifier:
             if self.pending.get(intent.id) is intent:
                 await self._verify(intent)
         finally:
-            self._active[intent.host] -= 1
-            if not self._active[intent.host]:
-                del self._active[intent.host]
+            host = host_of(intent)
+            self._active[host] -= 1
+            if not self._active[host]:
+                del self._active[host]
             self._kick()
 
     async def _verify(self, intent: Intent) -> None:
@@ -266,6 +299,16 @@ class Verifier:
         """Forget what was asked for; what was asked for anew is written in its place."""
         delete = self._registry.delete
         await asyncio.gather(*(delete(KIND, one) for one in ids if one not in self.pending))
+
+
+def host_of(intent: Intent) -> str:
+    """Return the host of the callback; it is asked for again and again until the verification ends."""
+    return _host(intent.subscription.sink)
+
+
+@lru_cache(maxsize=4096)
+def _host(callback: str) -> str:
+    return urlsplit(callback).netloc.lower()
 
 
 @lru_cache(maxsize=1024)

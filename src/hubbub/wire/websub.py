@@ -222,7 +222,7 @@ def _lease(text: str) -> int | None:
         return None
     if not _DIGITS.fullmatch(text) or not text.strip("0"):
         raise Malformed("hub.lease_seconds is a positive whole number of seconds")
-    return int(text[:MAX_LEASE_DIGITS])
+    return int(text.lstrip("0")[:MAX_LEASE_DIGITS])
 
 
 def with_parameters(url: str, parameters: Iterable[tuple[str, str]]) -> str:

@@ -41,6 +41,7 @@ COMPACTED = 256
 _cursors: Final = msgspec.json.Decoder(dict[str, Cursor | None])
 _parcels: Final = msgspec.json.Decoder(list[Parcel])
 _counts: Final = msgspec.json.Decoder(list[tuple[str, int]])
+_names: Final = msgspec.json.Decoder(set[str])
 _attempts: Final = msgspec.json.Decoder(list[Attempt])
 _encode: Final = msgspec.json.Encoder().encode
 _NO_ID: Final = 2**63 - 1
@@ -102,6 +103,12 @@ class SqliteLedger:
             lambda reader: _parcels.decode(reader.database.row(LEDGER["parcel"], given)[0])
         )
         return found[0] if found else None
+
+    async def waiting(self) -> set[str]:
+        """Return the subscriptions that have parcels which wait for another attempt."""
+        return await self._storage.look(
+            lambda reader: _names.decode(reader.database.row(LEDGER["waiting"])[0])
+        )
 
     async def dead_letters(self) -> dict[str, int]:
         """Return how many dead letters every subscription has."""

@@ -39,6 +39,9 @@ FROM (
 SELECT json_group_array(json(CAST(body AS TEXT)))
 FROM parcel WHERE subscription = ? AND is_dead IN (0, 1) AND "offset" = ?
 
+-- waiting: subscriptions with events that wait for another attempt
+SELECT json_group_array(DISTINCT subscription) FROM parcel WHERE is_dead = 0
+
 -- dead_letters: how many each subscription has
 SELECT json_group_array(json_array(subscription, dead))
 FROM (

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hubbub.core.clock import Clock, SystemClock
-from hubbub.core.grants import EVERYONE, Grants, Principal
+from hubbub.core.grants import ANONYMOUS, EVERYONE, Grants, Principal
 from hubbub.web.auth import jwks
 from hubbub.web.auth.credentials import find, header
 from hubbub.web.auth.errors import ForeignOrigin, InvalidToken, MissingToken
@@ -139,7 +139,7 @@ class Authenticator:
     def _anonymous(self) -> Principal:
         if self.options.anonymous is None:
             raise MissingToken("send a token as Authorization: Bearer <token>")
-        return Principal("anonymous", self.options.anonymous)
+        return Principal(ANONYMOUS, self.options.anonymous)
 
     def _check_origin(self, scope: Mapping[str, Any]) -> None:
         origin = header(scope, b"origin")
