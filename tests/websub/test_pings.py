@@ -83,7 +83,7 @@ async def test_only_some_topics_and_nothing_of_our_own(other: Reader) -> None:
 
 
 async def test_a_failure_is_an_attempt_like_any_other(other: Reader) -> None:
-    other.answer = lambda _: status(400)
+    other.answer = lambda _: status(500)
     async with world(hubs=(other.url,), representations=("json",)) as made:
         await telling(made)
         await made.publish("blog")
@@ -93,7 +93,7 @@ async def test_a_failure_is_an_attempt_like_any_other(other: Reader) -> None:
         ((id_, found),) = made.engine.subscriptions.items()
         assert (found.protocol, found.sink) == ("WEBSUB-PING", other.url)
         (attempt, *_) = await made.store.ledger.attempts(id_)
-        assert (attempt.outcome, attempt.status) == ("failed", 400)
+        assert (attempt.outcome, attempt.status) == ("failed", 500)
 
 
 async def test_a_hub_that_is_not_in_the_settings_any_more_is_not_told(other: Reader) -> None:
@@ -111,3 +111,17 @@ async def test_54_the_hubs_of_others_are_advertised_beside_ours(other: Reader) -
         assert made.websub.urls(BASE) == [f"{BASE}/hub", "https://hub.example/"]
     async with world(hubs=("https://hub.example/",), enabled=False) as made:
         assert made.websub.urls(BASE) == ["https://hub.example/"]
+
+
+@pytest.mark.parametrize("code", [400, 404, 410, 422])
+async def test_a_hub_that_does_not_want_a_topic_has_been_told(other: Reader, code: int) -> None:
+    other.answer = lambda one: status(code if b"bad" in one.body else 204)
+    async with world(hubs=(other.url,), representations=("json",)) as made:
+        await telling(made)
+        for topic in ("bad", "good"):
+            await made.publish(topic)
+        await made.until(lambda: len(other.pushed) == 2, step=0.5)
+        await made.time.advance(4000)
+        await made.publish("good")
+        await made.until(lambda: len(other.pushed) == 3, step=0.5)
+        assert [url.rpartition("/")[2] for url in told(other)] == ["bad", "good", "good"]

@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from channels.receiver import status
+from hubbub.core.errors import Forbidden
+from hubbub.core.grants import EVERYONE, Grants, Principal
 from hubbub.websub.status import SubscriptionTold
 from websub.rig import BASE, Reader, World, page, reading, world
 
 pytestmark = pytest.mark.anyio
 
 TOPIC = f"{BASE}/topics/blog"
+NOBODY = Principal("ada", Grants(subscribe=("blog",)))
 DAY = 86_400
 
 
@@ -108,11 +111,13 @@ async def test_ended_in_three_ways(hub: World, reader: Reader) -> None:
 
 async def test_a_topic_of_ours(hub: World, reader: Reader) -> None:
     await hub.subscribe(reader, TOPIC)
-    found = await hub.websub.informant.topic(TOPIC, is_ours=True, may_manage=False)
+    found = await hub.websub.informant.topic(TOPIC, base=BASE, principal=NOBODY)
     assert (found.subscriptions, found.callbacks) == ({"active": 1}, [])
-    found = await hub.websub.informant.topic(TOPIC, is_ours=True, may_manage=True)
+    found = await hub.websub.informant.topic(TOPIC, base=BASE, principal=EVERYONE)
     assert [one.callback for one in found.callbacks] == [reader.url + "/cb"]
-    none = await hub.websub.informant.topic(f"{TOPIC}2", is_ours=True, may_manage=True)
+    with pytest.raises(Forbidden):
+        await hub.websub.informant.topic(f"{TOPIC}2", base=BASE, principal=NOBODY)
+    none = await hub.websub.informant.topic(f"{TOPIC}2", base=BASE, principal=EVERYONE)
     assert "Nobody" in none.why
 
 
@@ -120,11 +125,11 @@ async def test_a_topic_of_others(hub: World, reader: Reader) -> None:
     reader.pages["/feed"] = page(b"1")
     topic = f"{reader.url}/feed"
     await hub.subscribe(reader, topic)
-    found = await hub.websub.informant.topic(topic, is_ours=False, may_manage=False)
+    found = await hub.websub.informant.topic(topic, base=BASE, principal=NOBODY)
     assert "no publisher has pinged" in found.why
     await hub.ask([("hub.mode", "publish"), ("hub.topic", topic)])
     await hub.quiet()
-    found = await hub.websub.informant.topic(topic, is_ours=False, may_manage=False)
+    found = await hub.websub.informant.topic(topic, base=BASE, principal=NOBODY)
     assert "when its publisher pings" in found.why
     assert found.fetched
     assert (found.fetched.bytes, found.fetched.content_type) == (1, "text/xml")
@@ -135,5 +140,5 @@ async def test_a_topic_of_others(hub: World, reader: Reader) -> None:
     await hub.ask([("hub.mode", "publish"), ("hub.topic", topic)])
     await hub.until(lambda: len(reader.got) > 3)
     await hub.quiet()
-    found = await hub.websub.informant.topic(topic, is_ours=False, may_manage=False)
+    found = await hub.websub.informant.topic(topic, base=BASE, principal=NOBODY)
     assert "answered with status 404" in found.why

@@ -35,11 +35,12 @@ def publisher() -> Iterator[Peer]:
         yield made
 
 
-def subscribed(reader: Peer, url: str, **more: Any) -> str:
-    """Discover and subscribe; return its id of the subscription once the hub has verified it."""
+def subscribed(hub: Gateway, reader: Peer, url: str, **more: Any) -> str:
+    """Discover and subscribe; return its id of the subscription once both know that it holds."""
     found = reader.call("/discover", url=url)
     id_ = reader.call("/subscribe", **found, **more)["id"]
     until(lambda: modes(reader, id_), lambda one: one == ["subscribe"])
+    until(lambda: hub.why(url, callback(reader, id_)), lambda one: one["state"] == "active")
     return id_
 
 
@@ -109,7 +110,7 @@ def test_26_27_29_30_events_come_signed_in_the_form_of_the_topic(
     sent = "application/vnd.ours+json; v=1"
     hub.publish(name, {"n": 0}, sent)
     url = f"{hub.url}/topics/{name}{query}"
-    id_ = subscribed(reader, url, secret=SECRET)
+    id_ = subscribed(hub, reader, url, secret=SECRET)
     for number in (1, 2):
         hub.publish(name, {"n": number}, sent)
         until(lambda: verified(reader, id_), lambda one, n=number: len(one) == n)
@@ -125,7 +126,7 @@ def test_26_27_29_30_events_come_signed_in_the_form_of_the_topic(
 
 def test_30_without_a_secret_nothing_is_signed(hub: Gateway, reader: Peer) -> None:
     hub.publish("open", {"n": 0})
-    id_ = subscribed(reader, f"{hub.url}/topics/open")
+    id_ = subscribed(hub, reader, f"{hub.url}/topics/open")
     hub.publish("open", {"n": 1})
     (got,) = until(lambda: verified(reader, id_))
     assert got["signature"] == ""
@@ -137,7 +138,7 @@ def test_a_client_that_tries_https_first_is_sent_away_in_a_way_it_understands(
     """A TLS handshake at our port: as the library does it, out of the box."""
     hub.publish("strict", {"n": 0})
     with peer("flask_subscriber", tmp_path, "strict") as strict:
-        id_ = subscribed(strict, f"{hub.url}/topics/strict")
+        id_ = subscribed(hub, strict, f"{hub.url}/topics/strict")
         hub.publish("strict", {"n": 1})
         until(lambda: verified(strict, id_))
 
@@ -145,7 +146,7 @@ def test_a_client_that_tries_https_first_is_sent_away_in_a_way_it_understands(
 def test_11_13_renewal_keeps_the_place_and_changes_the_lease(hub: Gateway, reader: Peer) -> None:
     hub.publish("renewed", {"n": 0})
     url = f"{hub.url}/topics/renewed"
-    id_ = subscribed(reader, url, secret=SECRET, lease_seconds=4000)
+    id_ = subscribed(hub, reader, url, secret=SECRET, lease_seconds=4000)
     before = hub.why(url, callback(reader, id_))
     hub.publish("renewed", {"n": 1})
     until(lambda: verified(reader, id_))
@@ -166,7 +167,7 @@ def test_11_13_renewal_keeps_the_place_and_changes_the_lease(hub: Gateway, reade
 def test_15_unsubscribing_ends_it(hub: Gateway, reader: Peer) -> None:
     hub.publish("left", {"n": 0})
     url = f"{hub.url}/topics/left"
-    leaver, stayer = subscribed(reader, url), subscribed(reader, url)
+    leaver, stayer = subscribed(hub, reader, url), subscribed(hub, reader, url)
     reader.call("/unsubscribe", id=leaver)
     until(lambda: modes(reader, leaver), lambda one: one == ["subscribe", "unsubscribe"])
     until(lambda: hub.subscriptions(url), lambda one: len(one) == 1)
@@ -180,7 +181,7 @@ def test_15_unsubscribing_ends_it(hub: Gateway, reader: Peer) -> None:
 def test_19_who_ends_it_at_the_hub_denies_it_to_the_client(hub: Gateway, reader: Peer) -> None:
     hub.publish("ended", {"n": 0})
     url = f"{hub.url}/topics/ended"
-    id_ = subscribed(reader, url)
+    id_ = subscribed(hub, reader, url)
     (there,) = [
         one
         for one in call("GET", f"{hub.url}/subscriptions?limit=1000")
@@ -215,7 +216,7 @@ def test_27_28_55_a_topic_of_others_is_pinged_fetched_and_delivered(
     hub: Gateway, reader: Peer, publisher: Peer
 ) -> None:
     url = put(publisher, "page", hub.hub, PAGE % 0)
-    id_ = subscribed(reader, url, secret=SECRET)
+    id_ = subscribed(hub, reader, url, secret=SECRET)
     until(lambda: hub.subscriptions(url))
     assert len(fetched(publisher, "page")) == 1  # the first look
     for number in (1, 2):
@@ -240,7 +241,7 @@ def test_27_28_55_a_topic_of_others_is_pinged_fetched_and_delivered(
     put(publisher, "page", hub.hub, PAGE % 3)
     assert say(hub.hub, mode="publish", url=url).status == 204
     put(publisher, "other", hub.hub, PAGE % 0)
-    other = subscribed(reader, f"{publisher.url}/pages/other")
+    other = subscribed(hub, reader, f"{publisher.url}/pages/other")
     put(publisher, "other", hub.hub, PAGE % 1)
     publisher.call("/pages/other/ping")
     until(lambda: verified(reader, other))
@@ -256,7 +257,7 @@ def test_27_the_type_of_a_topic_of_others_is_verbatim(
 ) -> None:
     name = "type" + str(sum(kind.encode()))
     url = put(publisher, name, hub.hub, b"{not json", kind)
-    id_ = subscribed(reader, url)
+    id_ = subscribed(hub, reader, url)
     put(publisher, name, hub.hub, b"<not xml", kind)
     publisher.call(f"/pages/{name}/ping")
     (got,) = until(lambda: verified(reader, id_))

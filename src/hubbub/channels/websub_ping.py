@@ -2,7 +2,8 @@
 
 Guarantees: a hub that is away is told when it is back (it is a durable subscription like any other);
 each topic that changed is named once, whatever the number of its events; one request names one URL,
-because hubs in PHP keep only the last of several equal names; only 2xx is success.
+because hubs in PHP keep only the last of several equal names; a hub that does not take a topic has
+been told all the same, and the others are not told again for it.
 
 The Recommendation leaves open how a publisher notifies its hub (section 6); the form is the one that
 all hubs understand.
@@ -20,7 +21,7 @@ from hubbub.channels.calling import USER_AGENT, Caller, answered, failed, judge
 from hubbub.core.clock import Clock
 from hubbub.core.contracts import Order
 from hubbub.core.errors import Malformed
-from hubbub.core.outcome import Delivered, Exchange
+from hubbub.core.outcome import Delivered, Exchange, Failed, Gone
 from hubbub.core.subscription import Subscription
 from hubbub.wire.links import topic_path
 from hubbub.wire.websub import FORM, PLAIN, Form, publish_form
@@ -30,6 +31,9 @@ AT_ONCE: Final = 8
 
 MAX_ANSWER: Final = 4096
 """Bytes kept of an answer."""
+
+LATE: Final = Exchange(Failed("timeout", detail="there was no time left for all topics"))
+"""What came of a topic whose turn did not come within the timeout."""
 
 TOLD: Final = Exchange(Delivered())
 """What came of having nothing to tell."""
@@ -85,11 +89,14 @@ class PingTarget:
         """Name every topic that changed; what came of it is the first failure, if there is one."""
         slots = asyncio.Semaphore(AT_ONCE)
 
+        began, urls = self._clock.monotonic(), self._urls(order)
+
         async def tell(topic: str) -> Exchange:
             async with slots:
-                return await self._tell(topic, timeout)
+                left = timeout - (self._clock.monotonic() - began)
+                return LATE if left <= 0 else await self._tell(topic, left)
 
-        made = await asyncio.gather(*map(tell, self._urls(order)))
+        made = await asyncio.gather(*map(tell, urls))
         failures = [one for one in made if not isinstance(one.outcome, Delivered)]
         return (failures or list(made) or [TOLD])[0]
 
@@ -114,4 +121,12 @@ class PingTarget:
             )
         except Exception as error:  # noqa: BLE001  whatever goes wrong is an outcome
             return failed(error, self._headers)
-        return answered(answer, judge(answer, self._clock.now()), self._headers)
+        outcome = judge(answer, self._clock.now())
+        if isinstance(outcome, Gone) or _is_refusal(answer.status):
+            outcome = Delivered()  # it was told; that it does not want this topic is its affair
+        return answered(answer, outcome, self._headers)
+
+
+def _is_refusal(status: int) -> bool:
+    """Tell whether a hub would refuse the same ping again."""
+    return 400 <= status < 500 and status not in (401, 403, 408, 425, 429)  # noqa: PLR2004

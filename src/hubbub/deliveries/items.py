@@ -80,9 +80,14 @@ class Queue:
         return len(self._ready)
 
     def take(self, most: int) -> list[Item]:
-        """Take up to `most` items; their keys stay busy until they are let go."""
-        ready = self._ready
-        items = [ready.popleft() for _ in range(min(most, len(ready)))]
+        """Take up to `most` items, of `MAX_BYTES` at the most; their keys stay busy until let go."""
+        ready, items, size = self._ready, list[Item](), 0
+        while ready and len(items) < most:
+            record = ready[0].record
+            size += 0 if record is None else len(record.json)
+            if items and size > MAX_BYTES:
+                break
+            items.append(ready.popleft())
         self._size -= len(items)
         return items
 
@@ -106,6 +111,9 @@ class Queue:
         self._held = {key: deque[Item]() for key in busy if key}
         self._size = 0
 
+
+MAX_BYTES = 1024 * 1024
+"""Bytes of the events of one batch, but for one that is larger by itself: it has to get through."""
 
 SPARE = 64
 """Dates that were given up before the heap of them is made anew."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubbub.core.errors import Malformed
+from hubbub.core.errors import Forbidden, Malformed, Unauthenticated
 from hubbub.web.operations import Operation, Parameter, Resource, Response
 from hubbub.web.schemas import TEXT
 from hubbub.web.websub import Ask, Hub
@@ -76,5 +76,5 @@ def _page(ask: Ask) -> Operation:
                 {"text/html": TEXT, "application/json": {"type": "object"}},
             )
         },
-        errors=(Malformed,),
+        errors=(Malformed, Unauthenticated, Forbidden),
     )

@@ -59,8 +59,8 @@ class Informant(Protocol):
         """Tell of a topic and a callback."""
         ...
 
-    async def topic(self, topic: str, *, is_ours: bool, may_manage: bool) -> Any:
-        """Tell of a topic."""
+    async def topic(self, topic: str, *, base: str, principal: Principal) -> Any:
+        """Tell of a topic. Raises `Malformed` or `Forbidden`."""
         ...
 
 
@@ -121,19 +121,15 @@ class Ask:
         query = query_of(scope)
         topic, callback = query.one("topic"), query.one("callback")
         principal, base = self._principal(scope), base_url(scope, self._hub)
-        if (principal is None or principal.is_stranger) and topic and not callback:
-            raise MissingToken("send a token, or name the callback as well")
         if callback and not topic:
             raise Malformed("name the topic as well: a callback may have several")
         told: Any = None
         if topic and callback:
             told = await self._hub.informant.subscription(topic, callback)
         elif topic:
-            told = await self._hub.informant.topic(
-                topic,
-                is_ours=topic.startswith(f"{base}/"),
-                may_manage=principal is not None and principal.may_manage(),
-            )
+            if principal is None or principal.is_stranger:
+                raise MissingToken("send a token, or name the callback as well")
+            told = await self._hub.informant.topic(topic, base=base, principal=principal)
         vary = (b"vary", b"accept, authorization")
         asked = all_of(scope, b"accept")
         if best(asked, ("text/html", "application/json")) == "application/json":

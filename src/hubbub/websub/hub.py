@@ -32,7 +32,7 @@ from hubbub.websub import own
 from hubbub.websub.admission import PROTOCOL, Admission, id_of, settings_of
 from hubbub.websub.calling import Caller
 from hubbub.websub.intent import Intent
-from hubbub.websub.leases import Leases, is_to_renew, renewed_at
+from hubbub.websub.leases import Leases, is_to_renew
 from hubbub.websub.options import WebSubOptions
 from hubbub.websub.verifier import Verifier
 from hubbub.wire.websub import Publishing, Subscribing
@@ -118,6 +118,8 @@ class WebSubHub:
         """The last failures, by the id of the subscription that there would be."""
         self._of: dict[str, set[str]] = {}
         """Ids of subscriptions by topic."""
+        self._count = 0
+        """Of them all."""
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """Held while a subscription changes: what is asked of one goes one by one, in its order."""
         self._engine = engine
@@ -169,8 +171,12 @@ class WebSubHub:
         self._require_enabled()
         intent = self._admission.intent(asked, base=base, address=address, principal=principal)
         is_new = intent.id not in self._engine.subscriptions
-        if asked.mode == "subscribe" and is_new and not self._engine.has_room:
+        if asked.mode == "subscribe" and is_new and not self._has_room:
             raise Unavailable("this hub takes no more subscriptions", retry_after=FULL)
+        is_unknown = is_new and intent.id not in self.verifier.pending
+        is_stranger = principal is None or principal.is_stranger
+        if asked.mode == "unsubscribe" and is_unknown and is_stranger:
+            return  # there is nothing to end, and nobody need be asked
         self.verifier.check_room(address, intent.host)
         await self.verifier.add(intent)
 
@@ -183,6 +189,10 @@ class WebSubHub:
         urls = [url for url in ping.topics if url in self._of and not own.is_below(url, base)]
         if urls:
             await self._foreign.ping(urls)
+
+    @property
+    def _has_room(self) -> bool:
+        return self._engine.has_room and self._count < self.options.max_subscriptions
 
     def _require_enabled(self) -> None:
         if not self.options.enabled:
@@ -240,7 +250,6 @@ class WebSubHub:
 
     async def _begin(self, intent: Intent) -> None:
         engine, subscription = self._engine, intent.subscription
-        await self._validate(intent)  # again: the topic may have been let go of meanwhile
         before = engine.subscriptions.get(intent.id)
         is_new = before is None or before.state in ("disabled", "expired")
         if before is not None:  # one that is paused stays so
@@ -270,11 +279,14 @@ class WebSubHub:
     def _note(self, subscription: Subscription) -> None:
         """Remember when to look at a subscription, and which topic it is of."""
         settings = settings_of(subscription)
-        self._of.setdefault(settings.topic, set()).add(subscription.id)
+        ids = self._of.setdefault(settings.topic, set())
+        self._count += subscription.id not in ids
+        ids.add(subscription.id)
         self._leases.note(subscription, settings)
 
     def _forget(self, subscription: Subscription) -> None:
         ids = self._of.get(settings_of(subscription).topic, set())
+        self._count -= subscription.id in ids
         ids.discard(subscription.id)
         self._leave(subscription)
 
@@ -302,8 +314,7 @@ class WebSubHub:
             return
         if is_to_renew(subscription, settings, now) and id_ not in self.verifier.pending:
             await self.verifier.add(self._admission.renewal(subscription, settings))
-        is_asked = now >= renewed_at(subscription, settings)
-        self._leases.note(subscription, settings, is_asked=is_asked)
+        self._leases.note(subscription, settings)
 
     def _now(self) -> int:
         return int(self._clock.now() * 1000)

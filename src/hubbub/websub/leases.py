@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from hubbub.core.clock import Clock, Timers, nothing
-from hubbub.core.errors import HubbubError
 from hubbub.core.subscription import Subscription
 from hubbub.core.tasks import Tasks
 from hubbub.wire.websub import Delivering
@@ -18,6 +17,9 @@ RENEW_LEFT: Final = 0.1
 
 AGAIN: Final = 5.0
 """Seconds until what could not be done is tried again."""
+
+LAST: Final = 120_000
+"""Milliseconds before the end of a lease from which an old client is not asked again."""
 
 SPARE: Final = 1000
 """Dates that were given up before the heap is made anew."""
@@ -47,25 +49,27 @@ class Leases:
         """A heap; dates that were given up for earlier ones are in it until they come."""
         self._cancel = nothing
         self._next = 0
+        self._is_stopping = False
 
-    def note(
-        self, subscription: Subscription, settings: Delivering, *, is_asked: bool = False
-    ) -> None:
+    def note(self, subscription: Subscription, settings: Delivering) -> None:
         """Remember when to look at a subscription: too early does no harm, it is noted again then.
 
-        `is_asked` says that an old client has been asked whether it goes on.
+        An old client that has not answered is asked once more at each half of what is left.
         """
-        date = subscription.expires + self._keep
-        if settings.renew and not is_asked:
-            date = renewed_at(subscription, settings)
+        date, now = subscription.expires + self._keep, int(self._clock.now() * 1000)
+        first, left = renewed_at(subscription, settings), subscription.expires - now
+        if settings.renew and (now < first or left > LAST):
+            date = max(first, now + left // 2)
         self._add(date, subscription.id)
 
     def stop(self) -> None:
         """Look at nothing any more."""
+        self._is_stopping = True
         self._cancel()
 
     def _add(self, date: int, id_: str) -> None:
-        if (known := self._when.get(id_)) is not None and known <= date:
+        known = self._when.get(id_)
+        if self._is_stopping or (known is not None and known <= date):
             return
         self._when[id_] = date
         heapq.heappush(self._dates, (date, id_))
@@ -98,8 +102,8 @@ class Leases:
         for id_ in ids:
             try:
                 await self._tend(id_)
-            except HubbubError as error:
-                _log.warning("the lease of %s could not be looked after: %s", id_, error.detail)
+            except Exception as error:  # noqa: BLE001  the others are due all the same
+                _log.warning("the lease of %s could not be looked after: %r", id_, error)
                 self._add(int((self._clock.now() + AGAIN) * 1000), id_)
 
 

@@ -59,10 +59,14 @@ class WebSubOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Verifications at a time: few, so that a thousand of them do not delay what is published."""
     verify_per_host: Annotated[int, Meta(ge=1)] = 16
     """Verifications at a time at one host."""
+    max_subscriptions: Annotated[int, Meta(ge=1)] = 50_000
+    """Subscriptions at this hub: less than `deliveries.max_subscriptions`, so that strangers leave room
+    for webhooks."""
     max_pending: Annotated[int, Meta(ge=1)] = 10_000
     """Verifications that may wait."""
     max_pending_per_address: Annotated[int, Meta(ge=1)] = 1000
-    """Verifications that one address may have waiting (an IPv6 /64 counts as one)."""
+    """Verifications that one address may have waiting (an IPv6 /64 counts as one). Behind a proxy
+    all come from its address: raise it there."""
     max_pending_per_host: Annotated[int, Meta(ge=1)] = 500
     """Verifications that may wait for one host: we must not be a way to flood it."""
     keep_ended: Annotated[float, Meta(ge=0)] = 86_400.0

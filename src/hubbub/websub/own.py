@@ -61,7 +61,7 @@ def is_below(url: str, base: str) -> bool:
 
 
 def _narrowed(pattern: str, query: str) -> OwnTopic:
-    form: Form = PLAIN
+    form: Form | None = None
     types: list[str] = []
     sql: str | None = None
     try:
@@ -70,8 +70,10 @@ def _narrowed(pattern: str, query: str) -> OwnTopic:
         raise Malformed("hub.topic has too many parameters") from None
     for name, value in fields:
         match name:
-            case "format" if value in FORMS:
+            case "format" if value in FORMS and form is None:
                 form = FORMS[value]
+            case "format" if value in FORMS:
+                raise Malformed("hub.topic has format twice")
             case "format":
                 raise Malformed(f"hub.topic: format is one of {', '.join(FORMS)}")
             case "type":
@@ -80,7 +82,7 @@ def _narrowed(pattern: str, query: str) -> OwnTopic:
                 sql = _checked(value)
             case _:
                 raise Malformed("hub.topic has format, type and one filter, and nothing else")
-    return OwnTopic(pattern, form, tuple(types), sql)
+    return OwnTopic(pattern, form or PLAIN, tuple(types), sql)
 
 
 def _checked(sql: str) -> str:

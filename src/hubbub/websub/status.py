@@ -9,7 +9,9 @@ from typing import Final, Protocol
 import msgspec
 
 from hubbub.core.clock import rfc3339
+from hubbub.core.grants import Principal
 from hubbub.core.subscription import Attempt, Subscription
+from hubbub.websub import own
 from hubbub.websub.admission import id_of, settings_of
 from hubbub.websub.fetching import Topic
 from hubbub.websub.hub import WebSubHub
@@ -136,11 +138,14 @@ class Informant:
             return SubscriptionTold(topic=topic, callback=callback, state=state, why=why)
         return await self._of(subscription, intent)
 
-    async def topic(self, topic: str, *, is_ours: bool, may_manage: bool) -> TopicTold:
-        """Tell of a topic."""
-        of = self._hub.of(topic)
+    async def topic(self, topic: str, *, base: str, principal: Principal) -> TopicTold:
+        """Tell of a topic; `base` is our own URL. Raises `Malformed` or `Forbidden`."""
+        of, ours = self._hub.of(topic), own.read(topic, base)
+        is_ours = ours is not None
+        if ours is not None:
+            principal.require_subscribe([ours.pattern])
         fetched = None if is_ours else self._fetched(topic)
-        callbacks = [await self._of(one, None) for one in of[:LISTED]] if may_manage else []
+        callbacks = [self._told(one, ()) for one in of[:LISTED]] if principal.may_manage() else []
         return TopicTold(
             topic=topic,
             why=_of_topic(of, fetched, is_ours=is_ours),
@@ -151,11 +156,14 @@ class Informant:
         )
 
     async def _of(self, subscription: Subscription, intent: Intent | None) -> SubscriptionTold:
+        told = self._told(subscription, await self._attempts(subscription.id, ATTEMPTS))
+        if intent is None:
+            return told
+        return msgspec.structs.replace(told, why=f"{told.why} {_waits(intent)}")
+
+    def _told(self, subscription: Subscription, attempts: Sequence[Attempt]) -> SubscriptionTold:
         settings, standing = settings_of(subscription), self._standing(subscription.id)
-        attempts = await self._attempts(subscription.id, ATTEMPTS)
         why = _of_state(subscription, standing, attempts)
-        if intent is not None:
-            why += f" {_waits(intent)}"
         return SubscriptionTold(
             topic=settings.topic,
             callback=subscription.sink,

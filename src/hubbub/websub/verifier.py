@@ -53,13 +53,13 @@ LONGEST_STEP: Final = 0.1
 AT_ONCE: Final = 3
 """Verifications begun in one step: 1,500 a second at the most."""
 
-APART: Final = 0.01
+APART: Final = 0.05
 """Seconds between two writes of many: each is a sync of the disk that a publish may have to wait for."""
 
-MOST: Final = 20
-"""Changes in one write: they come to their end in one tick, some 2 ms, that a publish may wait for."""
+MOST: Final = 50
+"""Changes in one write: they come to their end in one tick, some 5 ms, that a publish may wait for."""
 
-FORGET_APART: Final = 0.1
+FORGET_APART: Final = 0.25
 """Seconds between two writes of what need not be asked any more: until then a crash asks it again."""
 
 FORGET_MOST: Final = 500
