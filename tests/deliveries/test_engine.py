@@ -258,3 +258,63 @@ async def test_a_log_that_cannot_be_read_for_a_while_loses_and_doubles_nothing()
         assert sorted(r.receiver.offsets) == list(range(1, 300))
         await r.time.advance(1)
         assert not r.ledger.all_parcels
+
+
+async def test_one_that_comes_back_is_recorded_again() -> None:
+    async with rig() as made:
+        await made.subscribe("t")
+        await made.append(1)
+        await made.engine.remove("s1")
+        await made.subscribe("t", start=LATEST)
+        await made.append(2)
+        await made.restart()
+        await made.append(3)
+        assert made.receiver.offsets == [1, 2, 3]
+        assert (await made.ledger.cursors())["s1"].offset >= 2
+
+
+async def test_an_attempt_of_one_that_is_gone_says_nothing_of_one_that_came_after() -> None:
+    async with rig() as made:
+        await made.subscribe("t")
+        made.receiver.gate = gate = asyncio.Event()
+        await made.append(1)
+        await made.engine.remove("s1")
+        await made.subscribe("t", start=EARLIEST)
+        made.receiver.answer = lambda _: DOWN
+        gate.set()
+        await settle()
+        made.receiver.gate, made.receiver.answer = None, lambda _: OK
+        await made.time.advance(400)
+        await made.restart()
+        assert made.receiver.offsets == [1]
+
+
+async def test_changes_of_one_go_one_after_the_other() -> None:
+    async with rig() as made:
+        await made.subscribe("t")
+        old = made.engine.subscriptions["s1"]
+        done = await asyncio.gather(
+            made.engine.put(old, None),
+            made.engine.remove("s1"),
+            made.engine.put(old, LATEST),
+            made.engine.put(old, EARLIEST),
+            made.engine.remove("s1"),
+            made.engine.change("s1", "paused", ""),
+            return_exceptions=True,
+        )
+        assert [type(one) for one in done] == [*[type(None)] * 5, NotFound]
+        assert not made.engine.subscriptions
+        await made.restart()
+        assert not made.engine.subscriptions
+        await made.append(1)
+        assert not made.receiver.got
+
+
+async def test_what_a_deletion_that_was_cut_short_left_is_forgotten() -> None:
+    async with rig() as made:
+        await made.subscribe("t")
+        await made.append(1)
+        await made.engine.flush()
+        await made.registry.delete("subscription", "s1")
+        await made.restart(kill=True)
+        assert await made.ledger.cursors() == {}

@@ -11,12 +11,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import NamedTuple, Protocol
+from weakref import WeakValueDictionary
 
 import msgspec
 
 from hubbub.core.clock import Clock, Timers
 from hubbub.core.contracts import Channel, Ledger, Log, Registry, Target
-from hubbub.core.errors import Conflict, HubbubError, Malformed, NotFound, Unavailable
+from hubbub.core.errors import Conflict, HubbubError, Malformed, NotFound
 from hubbub.core.position import Position
 from hubbub.core.reading import begin
 from hubbub.core.selection import Selection
@@ -24,23 +25,14 @@ from hubbub.core.start import LATEST, Start
 from hubbub.core.subscription import Attempt, Cursor, Policy, State, Subscription
 from hubbub.core.tasks import Tasks
 from hubbub.deliveries.again import Again
+from hubbub.deliveries.chores import AT_ONCE, Chores
 from hubbub.deliveries.dispatcher import Dispatcher
 from hubbub.deliveries.keeper import Keeper, Publish
-from hubbub.deliveries.lane import TERM_OVER, Lane
+from hubbub.deliveries.lane import Lane
 from hubbub.deliveries.options import DeliveryOptions
 from hubbub.deliveries.pace import Gates, Turns
 from hubbub.deliveries.recorder import Recorder
 from hubbub.deliveries.shared import Shared
-
-CHECKPOINT = 600.0
-"""Seconds between two writes of all cursors that moved without a delivery: what a restart after a
-crash looks at again of topics that nobody delivers."""
-
-TEND = 60.0
-"""Seconds between two looks for attempts that are too old, and terms and graces that are over."""
-
-TENDED_AT_ONCE = 500
-"""Subscriptions looked at before everything else gets its turn: there may be 100,000."""
 
 _log = logging.getLogger("hubbub.deliveries")
 
@@ -107,6 +99,7 @@ class Engine:
         self._unlisten: Callable[[], None] | None = None
         self._is_stopping = False
         self._keeper = Keeper(registry, publish, self._tasks.spawn)
+        self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._rotating: set[str] = set()
         """Subscriptions with a secret that holds only for a while."""
         self.dispatcher = Dispatcher(log.head)
@@ -136,7 +129,7 @@ class Engine:
         self._unlisten = self._log.listen(self.dispatcher.committed)
         self.dispatcher.offset = self._log.head
         for number, subscription in enumerate(await self._keeper.all()):
-            if number % TENDED_AT_ONCE == 0:
+            if number % AT_ONCE == 0:
                 await asyncio.sleep(0)  # for what they have begun
             try:
                 lane = self._lane(
@@ -150,7 +143,10 @@ class Engine:
             except HubbubError as error:  # one that cannot run must not keep the others from it
                 _log.error("subscription %s cannot run: %s", subscription.id, error.detail)
                 self.subscriptions[subscription.id] = subscription
-        self._tasks.spawn(self._tend(), "tending")
+        for id_ in cursors.keys() - self.subscriptions.keys():  # a deletion that was cut short
+            await self._ledger.forget(id_)
+        chores = Chores(self.shared, self._ledger, self._options, self._lanes, self._refresh)
+        self._tasks.spawn(chores.run(), "chores")
 
     async def _load(self, lane: Lane) -> None:
         after = 0
@@ -232,22 +228,35 @@ class Engine:
         `start` says where the log is read from; None: where it is now. Raises `Malformed`.
         """
         self.check(subscription)
-        selection = self._select(subscription)
-        lane = self._lanes.get(subscription.id)
-        if lane is None:
-            if not self.has_room:
-                raise Conflict(
-                    f"there are {self._options.max_subscriptions} subscriptions, the most that"
-                    " deliveries.max_subscriptions allows"
-                )
-            target = self._target(subscription)  # before anything is kept: it may be refused
-            after, _ = await begin(self._log, start or LATEST, selection)
-            subscription = msgspec.structs.replace(subscription, began=(self._log.epoch, after))
-            await self._keeper.save(subscription)
-            first = self._first(subscription)
-            self._lane(subscription, first, 0, (selection, target)).start()
-            return
-        target = self._target(subscription)
+        async with self._change_of(subscription.id):
+            selection, target = self._select(subscription), self._target(subscription)
+            if (lane := self._lanes.get(subscription.id)) is None:
+                await self._add(subscription, start, selection, target)
+            else:
+                await self._update(lane, subscription, start, selection, target)
+
+    async def _add(
+        self, subscription: Subscription, start: Start | None, selection: Selection, target: Target
+    ) -> None:
+        if not self.has_room:
+            raise Conflict(
+                f"there are {self._options.max_subscriptions} subscriptions, the most that"
+                " deliveries.max_subscriptions allows"
+            )
+        after, _ = await begin(self._log, start or LATEST, selection)
+        subscription = msgspec.structs.replace(subscription, began=(self._log.epoch, after))
+        await self._keeper.save(subscription)
+        first = self._first(subscription)
+        self._lane(subscription, first, 0, (selection, target)).start()
+
+    async def _update(
+        self,
+        lane: Lane,
+        subscription: Subscription,
+        start: Start | None,
+        selection: Selection,
+        target: Target,
+    ) -> None:
         after = None if start is None else (await begin(self._log, start, selection)).after
         await self._keeper.save(subscription)
         if after is not None:
@@ -262,6 +271,10 @@ class Engine:
         self.subscriptions[lane.id] = subscription
         lane.start()
 
+    def _change_of(self, id: str) -> asyncio.Lock:  # noqa: A002
+        """Return what is held while a subscription is added, changed from outside, or removed."""
+        return self._changing.setdefault(id, asyncio.Lock())
+
     def _move(self, lane: Lane, after: int) -> None:
         """Start elsewhere: the number goes on, so that a receiver sees no end of it."""
         lane.let_go()
@@ -270,21 +283,23 @@ class Engine:
 
     async def remove(self, id: str) -> None:  # noqa: A002
         """Delete a subscription and what is known of its deliveries."""
-        lane = self._lanes.pop(id, None)
-        self.subscriptions.pop(id, None)
-        if lane is not None:
-            lane.close()
-            self.dispatcher.remove(lane.intake, lane.intake.selection)
-        await self._recorder.flush()
-        self._recorder.forget(id)
-        await self._keeper.delete(id)
-        await self._ledger.forget(id)
+        async with self._change_of(id):
+            lane = self._lanes.pop(id, None)
+            self.subscriptions.pop(id, None)
+            if lane is not None:
+                lane.close()
+                self.dispatcher.remove(lane.intake, lane.intake.selection)
+                self._recorder.forget(id, lane, lane.intake)
+            await self._recorder.flush()
+            await self._keeper.delete(id)
+            await self._ledger.forget(id)
 
     async def change(self, id: str, state: State, reason: str) -> Subscription:  # noqa: A002
         """Pause, resume, disable; durable when it returns."""
-        subscription = self._in_state(self._running(id).subscription, state, reason)
-        await self._keeper.save(subscription)
-        return subscription
+        async with self._change_of(id):
+            subscription = self._in_state(self._running(id).subscription, state, reason)
+            await self._keeper.save(subscription)
+            return subscription
 
     async def replay(
         self,
@@ -348,7 +363,7 @@ class Engine:
             return
         self._in_state(subscription, state, reason)
         if not self._is_stopping:
-            self._keeper.save_soon(lambda: self.subscriptions.get(subscription.id))
+            self._keeper.save_soon(subscription.id, lambda: self.subscriptions.get(subscription.id))
 
     def _in_state(self, subscription: Subscription, state: State, reason: str) -> Subscription:
         lane = self._lanes[subscription.id]
@@ -366,39 +381,11 @@ class Engine:
         if not self._is_stopping:
             self._keeper.announce(subscription, what, reason, position)
 
-    async def _tend(self) -> None:
-        """Do the chores again and again, whatever goes wrong with one of them."""
-        next_checkpoint = self.shared.clock.monotonic() + CHECKPOINT
-        while True:
-            try:
-                await self._forget_attempts()
-                for number, lane in enumerate(list(self._lanes.values())):
-                    self._look_after(lane)
-                    if number % TENDED_AT_ONCE == 0:
-                        await asyncio.sleep(0)
-            except Exception:  # noqa: BLE001  the next round is due all the same
-                _log.exception("tending to subscriptions failed")
-            if self.shared.clock.monotonic() >= next_checkpoint:
-                next_checkpoint += CHECKPOINT
-                for lane in self._lanes.values():
-                    self._recorder.moved(lane)
-            await asyncio.sleep(TEND)
-
-    async def _forget_attempts(self) -> None:
-        before = self.shared.now() - int(self._options.attempts_max_age * 1000)
-        try:
-            await self._ledger.trim_attempts(before, self._options.attempts_max_count)
-        except Unavailable as error:
-            _log.info("no attempts were trimmed: %s", error)
-
-    def _look_after(self, lane: Lane) -> None:
-        """Let go of a secret whose grace is over, and end what has a term."""
-        subscription = lane.subscription
+    def _refresh(self, lane: Lane) -> None:
+        """Let go of a secret whose grace is over."""
         if lane.id in self._rotating:
             self._rotating.discard(lane.id)
-            lane.target = self._target(subscription)
-        if subscription.is_over(self.shared.now()) and lane.state != "expired":
-            self._changed(subscription, "expired", TERM_OVER)
+            lane.target = self._target(lane.subscription)
 
 
 GRACE = 10.0

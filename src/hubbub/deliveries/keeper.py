@@ -46,26 +46,30 @@ class Keeper:
 
     async def save(self, subscription: Subscription) -> None:
         """Write a subscription; one write of it at a time. Raises `Unavailable`."""
-        lock = self._saving.setdefault(subscription.id, asyncio.Lock())
-        async with lock:
+        async with self._lock(subscription.id):
             await self._registry.put(KIND, subscription.id, msgspec.json.encode(subscription))
 
-    def save_soon(self, current: Callable[[], Subscription | None]) -> None:
-        """Write what a subscription is by then, until that works or it is gone."""
-        self._spawn(self._keep_saving(current), "saving")
+    def _lock(self, id: str) -> asyncio.Lock:  # noqa: A002
+        return self._saving.setdefault(id, asyncio.Lock())
 
-    async def _keep_saving(self, current: Callable[[], Subscription | None]) -> None:
-        while (subscription := current()) is not None:
+    def save_soon(self, id: str, current: Callable[[], Subscription | None]) -> None:  # noqa: A002
+        """Write what a subscription is by then, until that works or it is gone."""
+        self._spawn(self._keep_saving(id, current), "saving")
+
+    async def _keep_saving(self, id: str, current: Callable[[], Subscription | None]) -> None:  # noqa: A002
+        while True:
             try:
-                await self.save(subscription)
+                async with self._lock(id):
+                    if (subscription := current()) is not None:
+                        await self._registry.put(KIND, id, msgspec.json.encode(subscription))
+                    return
             except Unavailable:
                 await asyncio.sleep(RETRY_SAVE)
-            else:
-                return
 
     async def delete(self, id: str) -> None:  # noqa: A002
         """Delete a subscription. Raises `Unavailable`."""
-        await self._registry.delete(KIND, id)
+        async with self._lock(id):
+            await self._registry.delete(KIND, id)
 
     def announce(
         self, subscription: Subscription, what: str, reason: str, position: str = ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Protocol
+from weakref import WeakSet
 
 from hubbub.core.clock import Timers, nothing
 from hubbub.core.contracts import Flush, Ledger
@@ -50,8 +51,8 @@ class Recorder:
         self._interval = interval
         self._most = most
         self._moved: dict[str, Moving] = {}
-        self._gone: set[str] = set()
-        """Subscriptions that were deleted since the start."""
+        self._gone: WeakSet[Moving] = WeakSet()
+        """Lanes of subscriptions that were deleted, whose attempts are still on their way."""
         self._next = Flush()
         self._writing: asyncio.Task[None] | None = None
         self._cancel_timer = nothing
@@ -61,15 +62,15 @@ class Recorder:
 
     def moved(self, lane: Moving) -> None:
         """Write a lane's cursor with the next flush."""
-        if lane.id in self._gone:
-            return  # an attempt that was on its way when its subscription was deleted
+        if lane in self._gone:
+            return
         self._moved[lane.id] = lane
         if not self._has_timer:
             self._later(self._interval)
 
     def parcel(self, lane: Moving, offset: int, parcel: Parcel | None) -> None:
         """Write, or with None forget, a parcel with the next flush."""
-        if lane.id in self._gone:
+        if lane in self._gone:
             return
         self._next.parcels[lane.id, offset] = parcel
         self.moved(lane)
@@ -85,9 +86,9 @@ class Recorder:
                 del attempts[: len(attempts) - MAX_ATTEMPTS]
             self._begin()
 
-    def forget(self, subscription: str) -> None:
-        """Write nothing more of a subscription that is gone."""
-        self._gone.add(subscription)
+    def forget(self, subscription: str, *lanes: Moving) -> None:
+        """Write nothing more of the lanes of a subscription that is gone; it may come back."""
+        self._gone.update(lanes)
         self._moved.pop(subscription, None)
         for key in [key for key in self._next.parcels if key[0] == subscription]:
             del self._next.parcels[key]
