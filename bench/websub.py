@@ -37,8 +37,8 @@ CASES = [
 ]
 """Name, representation and whether it is signed, of those who are notified."""
 
-DELIVERIES = 20_000
-"""Of a turn, about, at a second a round; fewer with one subscriber, for each waits for the last."""
+SHARE, SHARE_ALONE = 0.4, 0.008
+"""Of the deliveries of a round, in a turn; with one subscriber fewer, for each waits for the last."""
 
 STORM, RATE, PINGS, CROWDED = 1000, 200, 100, 500
 """Requests a second: subscriptions, publishes beside them, pings, publishes beside 100,000."""
@@ -106,14 +106,14 @@ class Turn(NamedTuple):
 
 def _notified(g: Gateway, crowd: int, options: Namespace) -> None:
     """Publish one event after the other, each when all have the last, and count what was sent."""
-    total = DELIVERIES * min(1.0, options.seconds)
-    events = max(1, round(total / crowd)) if crowd > 1 else max(1, round(total / 50))
+    share = SHARE if crowd > 1 else SHARE_ALONE
+    events = max(1, round(options.deliveries * share / crowd))
     turns: dict[str, list[Turn]] = {}
     with Publisher(g.port) as publisher:
         for number in range(options.rounds + 1):
             for name, _, signed in CASES:
                 topic = _topic(name, signed, crowd)
-                turn = _turn(g, publisher, topic, crowd, events)
+                turn = _turn(g, publisher, topic, crowd, events if number else 1)
                 if number:  # the first one opens the connections
                     turns.setdefault(topic, []).append(turn)
     base = statistics.median(turn.cpu for turn in turns[_topic("webhook", True, crowd)])

@@ -27,7 +27,7 @@ from hubbub.net import Egress, check_target
 from hubbub.sources.book import Sources
 from hubbub.streams.history import History
 from hubbub.websub import pings
-from hubbub.websub.admission import Admission
+from hubbub.websub.admission import Admission, settings_of
 from hubbub.websub.foreign import Foreign, log_topic
 from hubbub.websub.hub import WebSubHub
 from hubbub.websub.options import WebSubOptions
@@ -82,6 +82,7 @@ class WebSub:
             caller=fetches,
             publish=lambda event: publish([event], FETCHER),
             subscribers=lambda url: len(self.hub.of(url)),
+            hub_url=lambda url: next((settings_of(one).hub for one in self.hub.of(url)), ""),
             options=options.foreign,
             clock=clock,
             timers=timers,
@@ -101,12 +102,15 @@ class WebSub:
             caller=egress,
             foreign=self.foreign,
             admission=admission,
+            head=lambda: str(Position(log.epoch, log.head)),
             options=options,
             clock=clock,
             timers=timers,
             entropy=os.urandom,
         )
-        self.informant = Informant(self.hub, engine.status, self._attempts, self.foreign.status)
+        self.informant = Informant(
+            self.hub, engine.status, self._attempts, self.foreign.status, clock
+        )
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Begin; the stack ends it."""

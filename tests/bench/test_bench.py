@@ -77,6 +77,13 @@ def test_deliveries() -> None:
     assert "other topics" in rows(output)
 
 
+def test_websub() -> None:
+    output = bench("websub")
+    assert rows(output).count("json-feed, signed") == 3
+    assert {"publishes in the storm", "subscriptions", "pings, until 204"} <= set(rows(output))
+    assert "Starting with them" in output
+
+
 def test_a_benchmark_that_does_not_exist_is_named() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench", "fanuot"],

@@ -36,6 +36,10 @@ from hubbub.websub.options import WebSubOptions
 from hubbub.wire.websub import Subscribing, parse
 
 BASE = "http://hub.example"
+TODAY = "Sat, 28 Nov 2026 10:00:00 GMT"
+YESTERDAY = "Fri, 27 Nov 2026 10:00:00 GMT"
+DATED = (f"Date: {TODAY}", f"Last-Modified: {YESTERDAY}")
+"""Headers of something that has not changed lately."""
 LOOPBACK = ("127.0.0.0/8",)
 PATIENCE = 20.0
 

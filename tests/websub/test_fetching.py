@@ -9,6 +9,7 @@ from hubbub.core.attributes import Value
 from hubbub.core.event import Event, Record
 from hubbub.websub import fetching
 from hubbub.websub.fetching import Content, Problem, Topic, host_of, log_topic
+from websub.rig import TODAY, YESTERDAY
 
 URL = "https://blog.example/feed.xml?a=%2F"
 NOW = 1_795_000_000.0
@@ -106,9 +107,9 @@ def test_content_differs_by_its_bytes_and_its_type() -> None:
 def test_validators_go_where_they_are_from() -> None:
     topic = Topic(url=URL)
     assert fetching.conditions(topic, URL) == []
-    found = content(etag='W/"1"', **{"last-modified": "yesterday"})
+    found = content(etag='W/"1"', **{"date": TODAY, "last-modified": YESTERDAY})
     fetching.taken(topic, found, 5)
-    both = [("if-none-match", 'W/"1"'), ("if-modified-since", "yesterday")]
+    both = [("if-none-match", 'W/"1"'), ("if-modified-since", YESTERDAY)]
     assert fetching.conditions(topic, URL) == both
     assert fetching.conditions(topic, "https://other.example/") == []
     moved = msgspec.structs.replace(found, location="https://other.example/")

@@ -9,7 +9,7 @@ import pytest
 
 from channels.receiver import Request, status
 from hubbub.core.errors import Unavailable
-from websub.rig import BASE, Reader, World, page, query, reading, world
+from websub.rig import BASE, DATED, YESTERDAY, Reader, World, page, query, reading, world
 
 pytestmark = pytest.mark.anyio
 
@@ -83,13 +83,13 @@ async def test_fetches_are_conditional(hub: World, reader: Reader, blog: Reader)
     def answer(one: Request) -> bytes:
         if one.headers.get("if-none-match") == '"v1"':
             return status(304)
-        return page(b"<feed>1</feed>", "text/xml", 'ETag: "v1"', "Last-Modified: yesterday")
+        return page(b"<feed>1</feed>", "text/xml", 'ETag: "v1"', *DATED)
 
     blog.answer = answer
     topic = await follow(hub, reader, blog)
     await ping(hub, topic)
     await hub.until(lambda: len(fetches(blog)) == 2)
-    assert fetches(blog)[1].headers["if-modified-since"] == "yesterday"
+    assert fetches(blog)[1].headers["if-modified-since"] == YESTERDAY
     await hub.quiet()
     assert not reader.pushed
 

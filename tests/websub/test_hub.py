@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from channels.receiver import Request
 from hubbub.core.errors import (
     Forbidden,
     HubbubError,
@@ -18,7 +19,7 @@ from hubbub.core.errors import (
 )
 from hubbub.core.grants import ANONYMOUS, Grants, Principal
 from hubbub.wire.websub import sign
-from websub.rig import BASE, Reader, World, query, reading, status, world
+from websub.rig import BASE, Reader, World, page, query, reading, status, world
 
 pytestmark = pytest.mark.anyio
 
@@ -437,6 +438,7 @@ async def test_pending_verifications_are_bounded(reader: Reader) -> None:
 
 
 async def test_one_slow_host_leaves_room_for_others(reader: Reader) -> None:
+    """A host is a name, whatever its ports."""
     gate = asyncio.Event()
 
     async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -445,13 +447,17 @@ async def test_one_slow_host_leaves_room_for_others(reader: Reader) -> None:
 
     slow = await asyncio.start_server(hang, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{slow.sockets[0].getsockname()[1]}"
-    async with world(verify_concurrency=4, verify_per_host=2) as hub:
-        for number in range(8):
-            await hub.ask(form(reader) | {"hub.callback": f"{url}/{number}"})
-        await hub.ask(form(reader))
-        await hub.until(lambda: hub.subscription(reader, TOPIC))
+    other = reader.url.replace("127.0.0.1", "localhost")
+    try:
+        async with world(verify_concurrency=4, verify_per_host=2) as hub:
+            for number in range(8):
+                await hub.ask(form(reader) | {"hub.callback": f"{url}/{number}"})
+            await hub.ask(form(reader) | {"hub.callback": f"{other}/cb"})
+            await hub.until(lambda: hub.hub.find(TOPIC, f"{other}/cb")[0])
+            gate.set()
+    finally:
         gate.set()
-    slow.close()
+        slow.close()
 
 
 async def test_a_hub_can_be_switched_off(reader: Reader) -> None:
@@ -482,3 +488,54 @@ async def test_a_request_that_cannot_be_kept_is_refused(
         await hub.ask(form(reader))
     assert not hub.hub.verifier.pending
     assert not reader.got
+
+
+async def test_what_happens_right_after_the_question_is_not_missed(
+    hub: World, reader: Reader
+) -> None:
+    """The callback wants it from then on, however long we take to write that down."""
+    tasks: list[object] = []
+
+    def answer(one: Request) -> bytes:
+        if one.method == "GET":
+            tasks.append(asyncio.ensure_future(hub.publish("blog", b'"early"')))
+        return reader.respond(one)
+
+    reader.answer = answer
+    await hub.publish("blog", b'"before"')
+    await hub.subscribe(reader, TOPIC)
+    await hub.until(lambda: reader.pushed)
+    await hub.quiet()
+    (push,) = reader.pushed
+    assert b'"early"' in push.body
+    assert b'"before"' not in push.body
+
+
+async def test_a_ping_right_after_the_question_is_not_missed(hub: World, reader: Reader) -> None:
+    topic, tasks = f"{reader.url}/feed", list[object]()
+    reader.pages["/feed"] = page(b"1")
+
+    def answer(one: Request) -> bytes:
+        if "hub.challenge" in query(one):
+            reader.pages["/feed"] = page(b"2")
+            tasks.append(asyncio.ensure_future(hub.websub.foreign.ping([topic])))
+        return reader.respond(one)
+
+    reader.answer = answer
+    await hub.subscribe(reader, topic)
+    await hub.until(lambda: reader.pushed)
+    assert reader.pushed[0].body == b"2"
+
+
+async def test_a_renewal_after_the_end_of_a_lease_begins_anew(hub: World, reader: Reader) -> None:
+    await hub.subscribe(reader, TOPIC, lease_seconds="300")
+    await hub.time.advance(310)
+    await hub.publish("blog", b'"after the end"')
+    told = await hub.websub.informant.subscription(TOPIC, reader.url + "/cb")
+    assert told.state == "expired"
+    await hub.subscribe(reader, TOPIC)
+    await hub.publish("blog", b'"new"')
+    await hub.until(lambda: reader.pushed)
+    await hub.quiet()
+    (push,) = reader.pushed
+    assert b"after the end" not in push.body

@@ -14,7 +14,7 @@ from hubbub.core.errors import Malformed
 from hubbub.core.grants import EVERYONE, Grants, Principal
 from hubbub.websub.intent import Intent
 from hubbub.wire.websub import Subscribing, parse, sign
-from websub.rig import BASE, Reader, World, page, reading, world
+from websub.rig import BASE, DATED, YESTERDAY, Reader, World, page, reading, world
 
 pytestmark = pytest.mark.anyio
 
@@ -206,7 +206,7 @@ async def test_validators_are_those_of_the_address_that_gave_them(
             return status(302, f"Location: {to}")
         if "if-modified-since" in one.headers:
             return status(304)
-        return page(one.path.encode(), "text/plain", "Last-Modified: yesterday")
+        return page(one.path.encode(), "text/plain", *DATED)
 
     blog.answer = answer
     topic = blog.url + PATH
@@ -217,7 +217,7 @@ async def test_validators_are_those_of_the_address_that_gave_them(
     assert reader.pushed[0].body == b"/two"
     await hub.time.advance(10)
     await ping(hub, topic)
-    await hub.until(lambda: blog.got[-1].headers.get("if-modified-since") == "yesterday")
+    await hub.until(lambda: blog.got[-1].headers.get("if-modified-since") == YESTERDAY)
 
 
 class Winding:

@@ -90,7 +90,6 @@ class Admission:
             mode=asked.mode,
             subscription=subscription,
             lease=lease,
-            token=asked.token,
             address=address,
             asked=int(self._clock.now() * 1000),
         )
@@ -101,9 +100,12 @@ class Admission:
             mode="subscribe",
             subscription=subscription,
             lease=settings.lease,
-            token=self._vault.opened(subscription, TOKEN),
             asked=int(self._clock.now() * 1000),
         )
+
+    def token(self, subscription: Subscription) -> str:
+        """Return the `hub.verify_token` of an old client; empty: it gave none."""
+        return self._vault.opened(subscription, TOKEN)
 
     def _callback(self, callback: str, base: str) -> None:
         """Check where notifications would go."""

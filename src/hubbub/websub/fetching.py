@@ -15,6 +15,7 @@ from hubbub.core.event import Event, compose
 from hubbub.websub.calling import Reply
 from hubbub.wire import json, retry_after
 from hubbub.wire.cloudevents import SPECVERSION
+from hubbub.wire.validators import is_strong
 from hubbub.wire.websub import digest
 
 TYPE: Final = "hubbub.websub.content"
@@ -149,7 +150,8 @@ def read(
         return Problem("it comes compressed, which was not asked for", is_final=True)
     kind = headers.get("content-type", "")
     hashed = hashlib.sha256(f"{kind}\n".encode("utf-8", "replace") + reply.body).hexdigest()
-    etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
+    etag = headers.get("etag", "")
+    modified = headers.get("last-modified", "") if is_strong(headers) else ""
     return Content(kind, reply.body, hashed, etag, modified, url)
 
 

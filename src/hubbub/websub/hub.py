@@ -25,7 +25,8 @@ from hubbub.core.clock import Clock, Timers
 from hubbub.core.contracts import Registry
 from hubbub.core.errors import HubbubError, NotFound, Unavailable
 from hubbub.core.grants import Principal
-from hubbub.core.start import LATEST, Start
+from hubbub.core.position import Position
+from hubbub.core.start import LATEST, After, Start
 from hubbub.core.subscription import State, Subscription
 from hubbub.core.tasks import Tasks
 from hubbub.websub import own
@@ -108,6 +109,7 @@ class WebSubHub:
         caller: Caller,
         foreign: Foreign,
         admission: Admission,
+        head: Callable[[], str],
         options: WebSubOptions,
         clock: Clock,
         timers: Timers,
@@ -135,7 +137,8 @@ class WebSubHub:
             validate=self._validate,
             verified=self._verified,
             failed=self._failed,
-            user_agent=lambda intent: f"hubbub (+{settings_of(intent.subscription).hub})",
+            token=admission.token,
+            head=head,
             options=options,
             clock=clock,
             timers=timers,
@@ -156,6 +159,7 @@ class WebSubHub:
     async def stop(self) -> None:
         """Ask nobody any more; what is pending is asked by the next process."""
         self._leases.stop()
+        self.verifier.stop()
         await self._tasks.stop()
 
     # What is asked of it.
@@ -177,7 +181,7 @@ class WebSubHub:
         is_stranger = principal is None or principal.is_stranger
         if asked.mode == "unsubscribe" and is_unknown and is_stranger:
             return  # there is nothing to end, and nobody need be asked
-        self.verifier.check_room(address, intent.host)
+        self.verifier.check_room(intent)
         await self.verifier.add(intent)
 
     async def publish(self, ping: Publishing, *, base: str) -> None:
@@ -186,9 +190,7 @@ class WebSubHub:
         Topics that nobody is subscribed to are no mistake of the publisher: nothing happens.
         """
         self._require_enabled()
-        urls = [url for url in ping.topics if url in self._of and not own.is_below(url, base)]
-        if urls:
-            await self._foreign.ping(urls)
+        await self._foreign.ping([url for url in ping.topics if not own.is_below(url, base)])
 
     @property
     def _has_room(self) -> bool:
@@ -251,12 +253,15 @@ class WebSubHub:
     async def _begin(self, intent: Intent) -> None:
         engine, subscription = self._engine, intent.subscription
         before = engine.subscriptions.get(intent.id)
-        is_new = before is None or before.state in ("disabled", "expired")
+        has_ended = before is not None and (
+            before.state in ("disabled", "expired") or before.is_over(self._now())
+        )
+        start = After(Position.parse(intent.after)) if intent.after else LATEST
         if before is not None:  # one that is paused stays so
             subscription = msgspec.structs.replace(
                 subscription, state=before.state, reason=before.reason, changed=before.changed
             )
-        await engine.put(subscription, LATEST if is_new else None)
+        await engine.put(subscription, start if before is None or has_ended else None)
         if before is not None and before.state in ("outage", "disabled", "expired"):
             await engine.change(intent.id, "active", "")
         self._note(subscription)

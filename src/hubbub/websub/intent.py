@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -32,8 +31,9 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """As it will be, but for its end."""
     lease: int = 0
     """Seconds that are granted, from the verification on."""
-    token: str = ""
-    """What an old client wants to see again."""
+    after: str = ""
+    """Position after which a new subscription begins: the callback wants what comes from the question
+    on."""
     reason: str = ""
     """Why it is denied."""
     address: str = ""
@@ -58,12 +58,15 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
         return self.subscription.protocolsettings["topic"]
 
     @property
-    def host(self) -> str:
-        """Where the callback is: host and port."""
-        return urlsplit(self.subscription.sink).netloc.lower()
+    def is_foreign(self) -> bool:
+        """Whether the topic is somebody else's."""
+        return bool(self.subscription.protocolsettings["is_foreign"])
 
-    def url(self, challenge: str) -> str:
-        """Return what the callback is asked with (5.3, and 5.2 for a denial)."""
+    def url(self, challenge: str, token: str = "") -> str:
+        """Return what the callback is asked with (5.3, and 5.2 for a denial).
+
+        `token` is what an old client wants to see again.
+        """
         parameters = [("hub.mode", self.mode), ("hub.topic", self.topic)]
         if self.mode == "denied":
             parameters.append(("hub.reason", self.reason))
@@ -71,8 +74,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
             parameters.append(("hub.challenge", challenge))
         if self.mode == "subscribe":
             parameters.append(("hub.lease_seconds", str(self.lease)))
-        if self.token:
-            parameters.append(("hub.verify_token", self.token))
+        if token:
+            parameters.append(("hub.verify_token", token))
         return with_parameters(self.subscription.sink, parameters)
 
 

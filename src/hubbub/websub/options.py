@@ -53,7 +53,7 @@ class WebSubOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         60.0,
         600.0,
     )
-    """Seconds before each attempt to verify, while the callback does not answer or has a failure of
+    """Seconds before each attempt to verify, the first of which is made at once, while the callback does not answer or has a failure of
     its own; a 404 or a wrong echo is final."""
     verify_concurrency: Annotated[int, Meta(ge=1)] = 64
     """Verifications at a time: few, so that a thousand of them do not delay what is published."""

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from hubbub.core.clock import rfc3339
+from hubbub.core.clock import Clock, rfc3339
 from hubbub.core.grants import Principal
 from hubbub.core.subscription import Attempt, Subscription
 from hubbub.websub import own
@@ -112,6 +112,7 @@ class Informant:
         standing: Callable[[str], Standing],
         attempts: Callable[[str, int], Awaitable[Sequence[Attempt]]],
         fetched: Callable[[str], Topic | None],
+        clock: Clock,
     ) -> None:
         """Know these.
 
@@ -122,6 +123,7 @@ class Informant:
         self._standing = standing
         self._attempts = attempts
         self._fetched = fetched
+        self._clock = clock
 
     async def subscription(self, topic: str, callback: str) -> SubscriptionTold:
         """Tell of a topic and a callback."""
@@ -163,6 +165,8 @@ class Informant:
 
     def _told(self, subscription: Subscription, attempts: Sequence[Attempt]) -> SubscriptionTold:
         settings, standing = settings_of(subscription), self._standing(subscription.id)
+        if subscription.is_over(int(self._clock.now() * 1000)):  # nothing has come of it so far
+            subscription = msgspec.structs.replace(subscription, state="expired")
         why = _of_state(subscription, standing, attempts)
         return SubscriptionTold(
             topic=settings.topic,
@@ -253,7 +257,7 @@ def _fetch(topic: Topic) -> FetchTold:
         content_type=topic.content_type,
         bytes=topic.size,
         problem=topic.problem,
-        next=time(topic.due),
+        next=time(max(topic.due, topic.not_before)),
     )
 
 

@@ -24,6 +24,7 @@ import msgspec
 from hubbub.core.clock import Clock, Timers
 from hubbub.core.contracts import Registry
 from hubbub.core.errors import HubbubError, TooMany
+from hubbub.core.subscription import Subscription
 from hubbub.core.tasks import Tasks
 from hubbub.websub.calling import Caller, explain
 from hubbub.websub.intent import (
@@ -82,14 +83,19 @@ class Verifier:
         validate: Callable[[Intent], Awaitable[str]],
         verified: Callable[[Sequence[Intent]], Awaitable[None]],
         failed: Callable[[Intent, str], Awaitable[None]],
-        user_agent: Callable[[Intent], str],
+        token: Callable[[Subscription], str],
+        head: Callable[[], str],
         options: WebSubOptions,
         clock: Clock,
         timers: Timers,
         entropy: Callable[[int], bytes],
         tasks: Tasks,
     ) -> None:
-        """`validate` returns why a subscription is denied, or nothing; `verified` makes it so."""
+        """Ask with `caller`.
+
+        `validate` returns why a subscription to a topic of others is denied, or nothing; `verified` makes
+        it so; `token` is what an old client wants to see again, `head` the position of the newest event.
+        """
         self.pending: dict[str, Intent] = {}
         """By the id of their subscription."""
         self.outcomes: Counter[str] = Counter()
@@ -99,7 +105,8 @@ class Verifier:
         self._validate = validate
         self._verified = verified
         self._failed = failed
-        self._user_agent = user_agent
+        self._token = token
+        self._head = head
         self._options = options
         self._clock = clock
         self._timers = timers
@@ -121,40 +128,70 @@ class Verifier:
         """How late that timer was the last time, in seconds."""
         self._by_address: Counter[str] = Counter()
         self._by_host: Counter[str] = Counter()
+        self._is_stopping = False
 
     async def start(self) -> None:
         """Take up what an earlier process left. Raises `Unavailable`."""
         for document in await self._registry.all(KIND):
             intent = msgspec.json.decode(document.body, type=Intent)
             self._enter(intent)
-            self._queue(intent)
+            self._admit(intent)
 
-    def check_room(self, address: str, host: str) -> None:
+    def stop(self) -> None:
+        """Ask nobody any more."""
+        self._is_stopping = True
+
+    def check_room(self, intent: Intent) -> None:
         """Raise `TooMany` if too much is pending, in all, for an address or for a host."""
-        options = self._options
+        options, host = self._options, host_of(intent)
         if len(self.pending) >= options.max_pending:
             raise _too_many("this hub")
-        if self._by_address[network_of(address)] >= options.max_pending_per_address:
+        if self._by_address[network_of(intent.address)] >= options.max_pending_per_address:
             raise _too_many("your address")
-        if self._by_host[host] >= options.max_pending_per_host:
+        waiting = max(self._by_host[host], len(self._ready.get(host, ())))
+        if waiting >= options.max_pending_per_host:
             raise _too_many("the host of the callback")
 
     async def add(self, intent: Intent) -> None:
         """Have something verified; it is durable when this returns. Raises `Unavailable`."""
-        self._enter(intent)
+        before = self._enter(intent)
         try:
             await self._saves.add(intent)
         except HubbubError:
             self._leave(intent)
+            if before is not None and intent.id not in self.pending:
+                self._enter(before)
+                self._queue(before)
             raise
-        self._queue(intent)
+        self._admit(intent)
 
-    def _enter(self, intent: Intent) -> None:
+    def _admit(self, intent: Intent) -> None:
+        """Have it asked, once a topic of others was looked at: that takes the time of others."""
+        if intent.mode == "subscribe" and intent.is_foreign:
+            self._tasks.spawn(self._look(intent), "look")
+        else:
+            self._queue(intent)
+
+    async def _look(self, intent: Intent) -> None:
+        after = self._head()
+        reason = await self._validate(intent)
+        if self.pending.get(intent.id) is not intent:
+            return  # somebody asked for something else meanwhile
+        if reason:
+            await self._failed(intent, f"denied: {reason}")
+            await self.add(msgspec.structs.replace(intent, mode="denied", reason=reason))
+            return
+        self.pending[intent.id] = looked = msgspec.structs.replace(intent, after=after)
+        self._queue(looked)
+
+    def _enter(self, intent: Intent) -> Intent | None:
+        """Note what is pending; return what it takes the place of."""
         if (before := self.pending.get(intent.id)) is not None:
             self._leave(before)
         self.pending[intent.id] = intent
         self._by_address[network_of(intent.address)] += 1
         self._by_host[host_of(intent)] += 1
+        return before
 
     def _leave(self, intent: Intent) -> None:
         if self.pending.get(intent.id) is intent:
@@ -173,6 +210,8 @@ class Verifier:
 
     def _queue(self, intent: Intent) -> None:
         """Have it asked when it is due."""
+        if self._is_stopping:
+            return
         wait = intent.due / 1000 - self._clock.now()
         if wait > 0:
             self._timers.call_later(wait, lambda: self._queue(intent))
@@ -182,7 +221,7 @@ class Verifier:
 
     def _kick(self) -> None:
         """Ask a few more, if as many as may be asked at a time are not asked already."""
-        if self._is_pausing:
+        if self._is_pausing or self._is_stopping:
             return
         begun, most = 0, AT_ONCE if self._late < STEP else 1
         while begun < most and self._active.total() < self._options.verify_concurrency:
@@ -229,13 +268,7 @@ class Verifier:
             self._kick()
 
     async def _verify(self, intent: Intent) -> None:
-        if intent.mode == "subscribe" and (reason := await self._validate(intent)):
-            denied = msgspec.structs.replace(intent, mode="denied", reason=reason, attempts=0)
-            if self.pending.get(intent.id) is intent:
-                await self._failed(intent, f"denied: {reason}")
-                await self.add(denied)
-            return
-        began = int(self._clock.now() * 1000)
+        began, after = int(self._clock.now() * 1000), intent.after or self._head()
         outcome = await self._ask(intent)
         if self.pending.get(intent.id) is not intent:
             return  # somebody asked for something else meanwhile
@@ -245,7 +278,7 @@ class Verifier:
                 end = began + intent.lease * 1000
                 changed = msgspec.structs.replace(intent.subscription, expires=end)
                 self.pending[intent.id] = intent = msgspec.structs.replace(
-                    intent, subscription=changed
+                    intent, subscription=changed, after=after
                 )
             self._tasks.spawn(self._conclude(intent, None), "conclusion")
             return
@@ -262,11 +295,12 @@ class Verifier:
 
     async def _ask(self, intent: Intent) -> Verified | Unverified:
         challenge = base64.urlsafe_b64encode(self._entropy(CHALLENGE_BYTES)).rstrip(b"=").decode()
+        hub = intent.subscription.protocolsettings["hub"]
         try:
             answer = await self._caller.request(
                 "GET",
-                intent.url(challenge),
-                headers=[("user-agent", self._user_agent(intent)), ("accept", "text/plain, */*")],
+                intent.url(challenge, self._token(intent.subscription)),
+                headers=[("user-agent", f"hubbub (+{hub})"), ("accept", "text/plain, */*")],
                 timeout=self._options.verify_timeout,
                 max_body=MAX_ANSWER,
             )
@@ -308,7 +342,7 @@ def host_of(intent: Intent) -> str:
 
 @lru_cache(maxsize=4096)
 def _host(callback: str) -> str:
-    return urlsplit(callback).netloc.lower()
+    return urlsplit(callback).hostname or ""
 
 
 @lru_cache(maxsize=1024)

@@ -14,6 +14,7 @@ from hubbub.sources.websub.callbacks import printable
 from hubbub.sources.websub.plan import host_of, may_have_secret
 from hubbub.wire import retry_after
 from hubbub.wire.cloudevents import CE_BATCH_JSON, CE_JSON
+from hubbub.wire.validators import is_strong
 from hubbub.wire.websub import FORM
 
 MAX_HOPS: Final = 5
@@ -187,13 +188,14 @@ class Fetcher:
             raise self._too_large(url)
         if first.get("content-encoding", "identity").lower() in ("gzip", "deflate", "x-gzip"):
             body = self._inflated(url, body)
+        modified = first.get("last-modified", "") if is_strong(first) else ""
         return Document(
             url,
             moved,
             headers,
             first.get("content-type", ""),
             body,
-            Validators(url, first.get("etag", ""), first.get("last-modified", "")),
+            Validators(url, first.get("etag", ""), modified),
         )
 
     def _inflated(self, url: str, body: bytes) -> bytes:
