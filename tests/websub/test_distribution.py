@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from channels.receiver import status
+from hubbub.core.event import compose
 from hubbub.wire.websub import sign
 from websub.rig import BASE, Reader, World, query, reading, world
 
@@ -224,3 +225,24 @@ async def test_19_a_denied_subscription_gets_nothing_more(hub: World, reader: Re
     await hub.until(lambda: query(reader.got[-1]).get("hub.mode") == "denied")
     await hub.quiet()
     assert not reader.pushed
+
+
+async def test_what_is_remembered_is_bounded(hub: World, reader: Reader) -> None:
+    await hub.subscribe(reader, f"{TOPIC}?format=latest")
+    channel = hub.engine._channels["WEBSUB"]
+    for number in range(30):
+        await hub.publish("blog", b"", "text/plain")
+        await hub.until(lambda number=number: len(reader.pushed) > number)
+    assert len(channel._made) == 30
+    assert channel._kept > 30 * 512
+
+
+async def test_publishers_here_do_not_choose_another_content_type(
+    hub: World, reader: Reader
+) -> None:
+    await hub.subscribe(reader, f"{TOPIC}?format=latest")
+    values = {"specversion": "1.0", "id": "e", "source": "/s", "type": "t"}
+    more = {"datacontenttype": "text/plain", "hubbubcontenttype": "text/html"}
+    await hub.log.append([compose({**values, **more}, "blog", b"x", named=False)])
+    await hub.until(lambda: reader.pushed)
+    assert reader.pushed[0].headers["content-type"] == "text/plain"

@@ -403,6 +403,23 @@ async def test_25_an_old_client_that_is_away_for_a_while_is_asked_again(
     await hub.until(lambda: reader.pushed)
 
 
+async def test_requests_wait_for_their_turn(reader: Reader) -> None:
+    async with world(rate=2, burst=2) as hub:
+        began = hub.time.passed
+        for number in range(4):
+            await hub.ask(form(reader, path=f"/{number}"))
+        assert 0.9 < hub.time.passed - began < 1.5
+        for number in range(4, 20):
+            task = hub.ask(form(reader, path=f"/{number}"))
+            asyncio.ensure_future(task).add_done_callback(lambda one: one.exception())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        with pytest.raises(TooMany, match="just now") as error:
+            await hub.ask(form(reader, path="/more"))
+        assert error.value.retry_after
+        await hub.time.advance(10)
+
+
 async def test_strangers_leave_room(reader: Reader) -> None:
     async with world(max_subscriptions=1) as hub:
         await hub.subscribe(reader, TOPIC)

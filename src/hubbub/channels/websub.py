@@ -32,8 +32,14 @@ from hubbub.wire.websub import Delivering, Form, sign
 KEPT_BYTES: Final = 16 * 1024 * 1024
 """Bytes of made notifications that are remembered for the next subscriber."""
 
+ENTRY: Final = 512
+"""Bytes that one takes beside its body."""
+
 MAX_ANSWER: Final = 4096
 """Bytes kept of an answer, for whoever looks for a mistake: it means nothing (section 7)."""
+
+Key = tuple[str, Form, tuple[int, ...]]
+"""Topic, representation, and the offsets of the events."""
 
 Newest = Callable[[Subscription, int], Awaitable[Sequence[Record]]]
 """Returns the newest 50 events that a subscription selects, up to an offset, newest first."""
@@ -53,7 +59,7 @@ class WebSubChannel:
         self.caller = caller
         self.clock = clock
         self._newest = newest
-        self._made: OrderedDict[tuple[str, Form, tuple[int, ...]], Content] = OrderedDict()
+        self._made: OrderedDict[Key, Content] = OrderedDict()
         self._kept = 0
         self._making = asyncio.Lock()
 
@@ -82,12 +88,22 @@ class WebSubChannel:
                 if (made := self._made.get(key)) is None:
                     newest = await self._newest(subscription, records[-1].offset)
                     made = written(settings, subscription.topics, newest[::-1])
-        if key not in self._made and len(made.body) <= KEPT_BYTES:
-            self._made[key] = made
-            self._kept += len(made.body)
-            while self._kept > KEPT_BYTES:
-                self._kept -= len(self._made.popitem(last=False)[1].body)
+        self._keep(key, made)
         return made
+
+    def _keep(self, key: Key, made: Content) -> None:
+        size = _size(key, made)
+        if key in self._made or size > KEPT_BYTES:
+            return
+        self._made[key] = made
+        self._kept += size
+        while self._kept > KEPT_BYTES:
+            self._kept -= _size(*self._made.popitem(last=False))
+
+
+def _size(key: Key, made: Content) -> int:
+    """Return the bytes that a notification which is remembered takes, about."""
+    return ENTRY + 8 * len(key[2]) + len(made.body)
 
 
 class WebSubTarget:
@@ -144,8 +160,9 @@ def written(settings: Delivering, topics: Sequence[str], records: Sequence[Recor
         case "latest":
             record = records[-1]
             data = record.data()
-            told = record.attributes().get("hubbubcontenttype") if data.content else None
-            kind = told if isinstance(told, str) else data.content_type or ""
+            kind = data.content_type or ""
+            if settings.is_foreign:  # what was fetched may have said what is no media type
+                kind = str(record.attributes().get("hubbubcontenttype", kind))
             return Content(kind, data.content or b"")
         case "json":
             return Content("application/json", batch(records))

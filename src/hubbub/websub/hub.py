@@ -35,6 +35,7 @@ from hubbub.websub.calling import Caller
 from hubbub.websub.intent import Intent
 from hubbub.websub.leases import Leases, is_to_renew
 from hubbub.websub.options import WebSubOptions
+from hubbub.websub.pace import Pace
 from hubbub.websub.verifier import Verifier
 from hubbub.wire.websub import Publishing, Subscribing
 
@@ -130,6 +131,7 @@ class WebSubHub:
         self._clock = clock
         self._timers = timers
         self._tasks = Tasks("websub")
+        self._pace = Pace(options.rate, options.burst, clock, timers)
         self._leases = Leases(self._tend, options.keep_ended, clock, timers, self._tasks)
         self.verifier = Verifier(
             registry=registry,
@@ -173,6 +175,7 @@ class WebSubHub:
         `Malformed`, `Forbidden`, `Unauthenticated`, `TooMany` or `Unavailable`.
         """
         self._require_enabled()
+        await self._pace.turn()
         intent = self._admission.intent(asked, base=base, address=address, principal=principal)
         is_new = intent.id not in self._engine.subscriptions
         if asked.mode == "subscribe" and is_new and not self._has_room:

@@ -51,14 +51,11 @@ have the time that is left over; whoever asked for one can wait, whoever publish
 LONGEST_STEP: Final = 0.1
 """Most seconds of such a pause: however busy it is, some are begun."""
 
-AT_ONCE: Final = 3
-"""Verifications begun in one step: 1,500 a second at the most."""
-
-APART: Final = 0.05
+APART: Final = 0.03
 """Seconds between two writes of many: each is a sync of the disk that a publish may have to wait for."""
 
-MOST: Final = 50
-"""Changes in one write: they come to their end in one tick, some 5 ms, that a publish may wait for."""
+MOST: Final = 8
+"""Changes in one write: they come to their end in one tick, some 1 ms, that a publish may wait for."""
 
 FORGET_APART: Final = 0.25
 """Seconds between two writes of what need not be asked any more: until then a crash asks it again."""
@@ -220,19 +217,16 @@ class Verifier:
             self._kick()
 
     def _kick(self) -> None:
-        """Ask a few more, if as many as may be asked at a time are not asked already."""
+        """Ask one more, if as many as may be asked at a time are not asked already, and the next soon."""
         if self._is_pausing or self._is_stopping:
             return
-        begun, most = 0, AT_ONCE if self._late < STEP else 1
-        while begun < most and self._active.total() < self._options.verify_concurrency:
-            intent = self._next()
-            if intent is None:
-                break
-            begun += 1
-            self._active[host_of(intent)] += 1
-            self._tasks.spawn(self._work(intent), "verification")
-        if not begun:
+        if self._active.total() >= self._options.verify_concurrency:
             return
+        intent = self._next()
+        if intent is None:
+            return
+        self._active[host_of(intent)] += 1
+        self._tasks.spawn(self._work(intent), "verification")
         self._is_pausing = True
         pause = min(STEP + YIELD * self._late, LONGEST_STEP)
         due = self._clock.monotonic() + pause
