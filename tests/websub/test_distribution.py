@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -11,25 +10,13 @@ import pytest
 from channels.receiver import status
 from hubbub.core.event import compose
 from hubbub.wire.websub import sign
-from websub.rig import BASE, Reader, World, query, reading, world
+from websub.rig import BASE, Reader, World, query, reading
 
 pytestmark = pytest.mark.anyio
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 TOPIC = f"{BASE}/topics/blog"
 DAY = 86_400
-
-
-@pytest.fixture
-async def reader() -> AsyncIterator[Reader]:
-    async with reading() as made:
-        yield made
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[World]:
-    async with world() as made:
-        yield made
 
 
 def numbers(reader: Reader) -> list[int]:

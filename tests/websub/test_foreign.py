@@ -18,21 +18,9 @@ DAY = 86_400
 
 
 @pytest.fixture
-async def reader() -> AsyncIterator[Reader]:
-    async with reading() as made:
-        yield made
-
-
-@pytest.fixture
 async def blog() -> AsyncIterator[Reader]:
     async with reading() as made:
         made.pages[PATH] = page(b"<feed>1</feed>")
-        yield made
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[World]:
-    async with world() as made:
         yield made
 
 

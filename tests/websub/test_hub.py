@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -25,18 +24,6 @@ pytestmark = pytest.mark.anyio
 
 TOPIC = f"{BASE}/topics/blog"
 DAY = 86_400
-
-
-@pytest.fixture
-async def reader() -> AsyncIterator[Reader]:
-    async with reading() as made:
-        yield made
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[World]:
-    async with world() as made:
-        yield made
 
 
 def form(reader: Reader, topic: str = TOPIC, path: str = "/cb", **more: str) -> dict[str, str]:

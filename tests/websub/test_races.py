@@ -14,7 +14,7 @@ from hubbub.core.errors import Malformed
 from hubbub.core.grants import EVERYONE, Grants, Principal
 from hubbub.websub.intent import Intent
 from hubbub.wire.websub import Subscribing, parse, sign
-from websub.rig import BASE, DATED, YESTERDAY, Reader, World, page, reading, world
+from websub.rig import BASE, DATED, YESTERDAY, Reader, World, page, reading
 
 pytestmark = pytest.mark.anyio
 
@@ -29,21 +29,9 @@ PAIR = (
 
 
 @pytest.fixture
-async def reader() -> AsyncIterator[Reader]:
-    async with reading() as made:
-        yield made
-
-
-@pytest.fixture
 async def blog() -> AsyncIterator[Reader]:
     async with reading() as made:
         made.pages[PATH] = page(b"<feed>1</feed>")
-        yield made
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[World]:
-    async with world() as made:
         yield made
 
 

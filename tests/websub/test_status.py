@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from channels.receiver import status
 from hubbub.core.errors import Forbidden
 from hubbub.core.grants import EVERYONE, Grants, Principal
 from hubbub.websub.status import SubscriptionTold
-from websub.rig import BASE, Reader, World, page, reading, world
+from websub.rig import BASE, Reader, World, page
 
 pytestmark = pytest.mark.anyio
 
 TOPIC = f"{BASE}/topics/blog"
 NOBODY = Principal("ada", Grants(subscribe=("blog",)))
 DAY = 86_400
-
-
-@pytest.fixture
-async def reader() -> AsyncIterator[Reader]:
-    async with reading() as made:
-        yield made
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[World]:
-    async with world() as made:
-        yield made
 
 
 async def told(hub: World, reader: Reader, topic: str = TOPIC) -> SubscriptionTold:

@@ -1,11 +1,11 @@
-"""What channels over HTTP have in common: the client they are handed, and what its answers mean."""
+"""What channels over HTTP have in common: what the answers of others mean."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
+from hubbub.core.calling import Reply
 from hubbub.core.outcome import Cause, Delivered, Exchange, Failed, Gone, Outcome, Timings
 from hubbub.wire import retry_after
 
@@ -19,48 +19,7 @@ USER_AGENT: Final = "hubbub"
 _log = logging.getLogger("hubbub.channels")
 
 
-class Answer(Protocol):
-    """An answer, as the HTTP client gives it."""
-
-    @property
-    def status(self) -> int:
-        """Its status code."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[tuple[str, str]]:
-        """Its headers."""
-        ...
-
-    @property
-    def body(self) -> bytes:
-        """The beginning of its body."""
-        ...
-
-    @property
-    def timings(self) -> Any:
-        """Where the time went, as `core.outcome.Timings`."""
-        ...
-
-
-class Caller(Protocol):
-    """The guarded HTTP client (net/)."""
-
-    async def request(  # noqa: PLR0913
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Sequence[tuple[str, str]],
-        body: bytes = b"",
-        timeout: float,  # noqa: ASYNC109
-        max_body: int,
-    ) -> Answer:
-        """Send a request; raises something with `cause`, `detail` and `timings` if it fails."""
-        ...
-
-
-def judge(answer: Answer, now: float) -> Outcome:
+def judge(answer: Reply, now: float) -> Outcome:
     """Tell what an answer means; `now` is the Unix time that a date in it is measured from."""
     status = answer.status
     if 200 <= status < 300:  # noqa: PLR2004
@@ -76,7 +35,7 @@ def judge(answer: Answer, now: float) -> Outcome:
     return Failed("status", status, f"status {status}", status in THROTTLING, asked)
 
 
-def answered(answer: Answer, outcome: Outcome, request_headers: list[tuple[str, str]]) -> Exchange:
+def answered(answer: Reply, outcome: Outcome, request_headers: list[tuple[str, str]]) -> Exchange:
     """Return what was on the wire, and what it means; the headers are those that may be shown."""
     return Exchange(
         outcome,

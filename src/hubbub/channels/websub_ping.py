@@ -17,7 +17,8 @@ from typing import Final
 
 import msgspec
 
-from hubbub.channels.calling import USER_AGENT, Caller, answered, failed, judge
+from hubbub.channels.calling import USER_AGENT, answered, failed, judge
+from hubbub.core.calling import Caller
 from hubbub.core.clock import Clock
 from hubbub.core.contracts import Order
 from hubbub.core.errors import Malformed

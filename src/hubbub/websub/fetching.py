@@ -10,9 +10,9 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import msgspec
 
 from hubbub.core.attributes import Value, check_text, check_value, is_json
+from hubbub.core.calling import Reply
 from hubbub.core.errors import InvalidEvent, Malformed
 from hubbub.core.event import Event, compose
-from hubbub.websub.calling import Reply
 from hubbub.wire import json, retry_after
 from hubbub.wire.cloudevents import SPECVERSION
 from hubbub.wire.validators import is_strong

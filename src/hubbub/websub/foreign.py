@@ -26,13 +26,14 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from hubbub.core.calling import Caller
 from hubbub.core.clock import LONGEST, Clock, Timers, nothing
 from hubbub.core.contracts import Registry
 from hubbub.core.errors import HubbubError, Malformed
 from hubbub.core.event import Event
 from hubbub.core.tasks import Tasks
 from hubbub.websub import fetching
-from hubbub.websub.calling import Caller, explain
+from hubbub.websub.calling import explain
 from hubbub.websub.fetching import Content, Problem, Topic, log_topic
 from hubbub.websub.foreign_options import ForeignOptions
 from hubbub.websub.turns import Turns

@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from hubbub.core.calling import Caller
 from hubbub.core.clock import Clock, Timers
 from hubbub.core.contracts import Registry
 from hubbub.core.errors import HubbubError, NotFound, Unavailable
@@ -31,7 +32,6 @@ from hubbub.core.subscription import State, Subscription
 from hubbub.core.tasks import Tasks
 from hubbub.websub import own
 from hubbub.websub.admission import PROTOCOL, Admission, id_of, settings_of
-from hubbub.websub.calling import Caller
 from hubbub.websub.intent import Intent
 from hubbub.websub.leases import Leases, is_to_renew
 from hubbub.websub.options import WebSubOptions

@@ -6,8 +6,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from hubbub.core.calling import Reply
 from hubbub.core.subscription import Subscription
-from hubbub.websub.calling import Reply
 from hubbub.wire.websub import with_parameters
 
 CHALLENGE_BYTES: Final = 32

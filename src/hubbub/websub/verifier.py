@@ -21,12 +21,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from hubbub.core.calling import Caller
 from hubbub.core.clock import Clock, Timers
 from hubbub.core.contracts import Registry
 from hubbub.core.errors import HubbubError, TooMany
 from hubbub.core.subscription import Subscription
 from hubbub.core.tasks import Tasks
-from hubbub.websub.calling import Caller, explain
+from hubbub.websub.calling import explain
 from hubbub.websub.intent import (
     CHALLENGE_BYTES,
     MAX_ANSWER,

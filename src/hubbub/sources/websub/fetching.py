@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple, Protocol, cast
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urldefrag, urljoin
 
+from hubbub.core.calling import Caller, Reply
 from hubbub.core.clock import Clock
 from hubbub.core.errors import HubbubError
 from hubbub.sources.websub.callbacks import printable
@@ -34,47 +34,6 @@ ACCEPT: Final = (
     " application/xml;q=0.9, text/xml;q=0.9, text/html;q=0.8, */*;q=0.7"
 )
 """What is asked for: events as they are from another gateway, else feeds."""
-
-
-class Answer(Protocol):
-    """An answer, as the HTTP client gives it."""
-
-    @property
-    def status(self) -> int:
-        """Its status code."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[tuple[str, str]]:
-        """Its headers."""
-        ...
-
-    @property
-    def body(self) -> bytes:
-        """The beginning of its body."""
-        ...
-
-    @property
-    def truncated(self) -> bool:
-        """Whether there was more."""
-        ...
-
-
-class Client(Protocol):
-    """The guarded HTTP client (net/) for what is fetched."""
-
-    async def request(  # noqa: PLR0913
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Sequence[tuple[str, str]],
-        body: bytes = b"",
-        timeout: float,  # noqa: ASYNC109
-        max_body: int,
-    ) -> Answer:
-        """Send a request; raises something with `cause` and `detail` if there is no answer."""
-        ...
 
 
 class Failed(Exception):
@@ -120,7 +79,7 @@ class Document(NamedTuple):
 class Fetcher:
     """Speaks to publishers and hubs. Raises `Failed`."""
 
-    def __init__(self, client: Client, clock: Clock, *, timeout: float, max_bytes: int) -> None:
+    def __init__(self, client: Caller, clock: Clock, *, timeout: float, max_bytes: int) -> None:
         """`timeout` (seconds) and `max_bytes` are for each request."""
         self._client = client
         self._clock = clock
@@ -169,7 +128,7 @@ class Fetcher:
 
     async def _request(
         self, method: str, url: str, headers: list[tuple[str, str]], body: bytes, max_body: int
-    ) -> Answer:
+    ) -> Reply:
         try:
             return await self._client.request(
                 method, url, headers=headers, body=body, timeout=self._timeout, max_body=max_body
@@ -180,7 +139,7 @@ class Fetcher:
                 raise
             raise Failed(f"{_host(url)} cannot be asked: {detail}") from error
 
-    def _document(self, url: str, moved: str, answer: Answer) -> Document:
+    def _document(self, url: str, moved: str, answer: Reply) -> Document:
         headers = [(name.lower(), value.strip()) for name, value in answer.headers]
         first = dict(reversed(headers))  # of a repeated one the first
         body = answer.body
@@ -213,7 +172,7 @@ class Fetcher:
             f"the document at {_host(url)} has more than {self._max_bytes} bytes (follow.max_bytes)"
         )
 
-    def _no(self, url: str, answer: Answer) -> Failed:
+    def _no(self, url: str, answer: Reply) -> Failed:
         asked = None
         for name, value in answer.headers:
             if name.lower() == "retry-after":
@@ -223,7 +182,7 @@ class Fetcher:
         return Failed(detail, status=answer.status, retry_after=asked)
 
 
-def _redirected(url: str, answer: Answer) -> str:
+def _redirected(url: str, answer: Reply) -> str:
     """Return where a redirect leads; the client checks what it is given."""
     for name, value in answer.headers:
         if name.lower() == "location":

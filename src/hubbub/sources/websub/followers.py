@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Final
 
+from hubbub.core.calling import Caller
 from hubbub.core.clock import Clock, Timers
 from hubbub.core.contracts import Log, Registry
 from hubbub.core.errors import Forbidden, HubbubError, Malformed, NotFound, TooLarge, Unavailable
@@ -26,7 +27,7 @@ from hubbub.sources.websub import callbacks, measure, plan
 from hubbub.sources.websub.callbacks import GONE, RECEIVED, UNKNOWN, Reply
 from hubbub.sources.websub.dialogue import Dialogue, Seal, Unseal
 from hubbub.sources.websub.feeds import Followed
-from hubbub.sources.websub.fetching import Client, Fetcher
+from hubbub.sources.websub.fetching import Fetcher
 from hubbub.sources.websub.follower import Follower
 from hubbub.sources.websub.intake import Publisher
 from hubbub.sources.websub.options import FollowOptions
@@ -49,7 +50,7 @@ class Followers:
         self,
         *,
         registry: Registry,
-        client: Client,
+        client: Caller,
         publisher: Publisher,
         log: Log,
         base: Callable[[], str],
