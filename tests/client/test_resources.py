@@ -179,7 +179,7 @@ class TestWebSub:
         client.sources.delete("hooks")
 
     def test_what_the_hub_says(self, client: Client, server: Serving) -> None:
-        topic = f"{server.url}/topics/a b?x=1&y=2"
+        topic = f"{server.url}/topics/a%20b?type=x&format=atom"
         told = client.websub.explain(topic)
         assert (told["topic"], told["is_ours"]) == (topic, True)
         told = client.websub.explain(topic, "https://reader.example/?a=1&b=2")

@@ -224,7 +224,7 @@ def test_55_a_third_party_pings_our_hub(blog: Gateway, news: Gateway, site: Site
     now = until(lambda: news.status("third"), lambda one: one["entries"] == 2)
     assert sorted(titles(news, "news/third")) == ["Edited", "One more"]
     assert site.statuses[looks + 1 :] == [200]  # once, by the hub
-    assert "WebSub hub; 1 subscribers" in site.server.got[-1].headers["user-agent"]
+    assert f"(+{blog.hub}; 1 subscribers)" in site.server.got[-1].headers["user-agent"]
     assert now["measured"] == {blog.hub: {"pushes": 1, "missed": 0, "silent": False}}
     assert now["last_poll"] == shown["last_poll"]
 
