@@ -5,32 +5,14 @@ Numbers after `websub` are those of the requirement list.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from hubbub.core.errors import Forbidden, NotFound, TooMany, Unavailable
-from sources.websub.world import ATOM, DAY, HubScript, Page, Rig, World, atom, entry, rig
+from sources.websub.world import ATOM, DAY, HubScript, Page, Rig, World, atom, entry
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def us() -> AsyncIterator[Rig]:
-    async with rig() as made:
-        made.world.page(atom(entry(2), entry(1)))
-        yield made
-
-
-@pytest.fixture
-def world(us: Rig) -> World:
-    return us.world
-
-
-@pytest.fixture
-def hub(us: Rig) -> HubScript:
-    return us.world.hub()
 
 
 async def test_a_feed_is_subscribed_to_and_its_news_become_events(us: Rig, hub: HubScript) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from hubbub.core.errors import Unavailable
@@ -12,23 +10,6 @@ from sources.websub.world import DAY, HubScript, Page, Rig, World, atom, entry, 
 pytestmark = pytest.mark.anyio
 
 HOUR = 3600.0
-
-
-@pytest.fixture
-async def us() -> AsyncIterator[Rig]:
-    async with rig() as made:
-        made.world.page(atom(entry(2), entry(1)))
-        yield made
-
-
-@pytest.fixture
-def world(us: Rig) -> World:
-    return us.world
-
-
-@pytest.fixture
-def hub(us: Rig) -> HubScript:
-    return us.world.hub()
 
 
 def hubless(world: World, *numbers: int, **more: str) -> Page:

@@ -101,9 +101,13 @@ async def test_two_gateways_follow_each_other(tmp_path: Path) -> None:
             await call("POST", b.url + "/topics/shared", {"from": "b", "n": number})
         for here in (a, b):
             await call("GET", here.url + "/topics/shared", until=lambda found: len(found) >= 6)
-        await asyncio.sleep(0.3)  # what would come back had its time
+        # Deliveries are in order: what would come back comes before what was published after it.
+        for here in (a, b):
+            await call("POST", here.url + "/topics/shared", {"from": "the end"})
+        for here in (a, b):
+            await call("GET", here.url + "/topics/shared", until=lambda found: len(found) >= 8)
         ids = [[event.id for event in here.events("shared")] for here in (a, b)]
-        assert len(ids[0]) == len(ids[1]) == 6
+        assert len(ids[0]) == len(ids[1]) == 8
         assert set(ids[0]) == set(ids[1])
 
 
