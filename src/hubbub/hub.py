@@ -375,8 +375,7 @@ class Hub:
     def _readers(self) -> dict[str, Reader]:
         """Name what the metrics are read from; nothing is counted twice for them."""
         log, streams, publisher, clock = self.log, self.streams, self.publisher, self.clock
-        deliveries = self.deliveries
-        lanes = deliveries.lanes
+        deliveries, lanes = self.deliveries, self.deliveries.lanes
         return {
             "hubbub_events_appended_total": lambda: publisher.appended,
             "hubbub_published_bytes_total": lambda: publisher.appended_bytes,
@@ -392,7 +391,7 @@ class Hub:
             "hubbub_retries_waiting": lambda: sum(len(lane.waiting) for lane in lanes.values()),
             "hubbub_dead_letters": lambda: sum(lane.dead for lane in lanes.values()),
             "hubbub_ledger_rows_total": lambda: log.ledger.ledger_writes,
-            **self._websub.readers(self.sources),
+            **self._websub.readers(self.followers),
             "hubbub_log_head_offset": lambda: log.head,
             "hubbub_log_tail_offset": lambda: log.tail,
             "hubbub_log_bytes": lambda: log.stored_bytes,

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
 from hubbub.core.clock import Clock, Timers
@@ -24,7 +23,8 @@ from hubbub.deliveries.engine import Engine
 from hubbub.deliveries.secrets import Vault
 from hubbub.log import Tail
 from hubbub.net import Egress, check_target
-from hubbub.sources.book import Sources
+from hubbub.observe.metrics import Reader
+from hubbub.sources.websub.followers import Followers
 from hubbub.streams.history import History
 from hubbub.websub import pings
 from hubbub.websub.admission import Admission, settings_of
@@ -128,19 +128,15 @@ class WebSub:
         ours = [f"{base}/hub"] if self.options.enabled else []
         return [*ours, *self.options.hubs]
 
-    def readers(self, sources: Sources) -> dict[str, Callable[[], float | Mapping[str, float]]]:
+    def readers(self, followers: Followers) -> dict[str, Reader]:
         """Name what the metrics are read from."""
         verifier, foreign = self.hub.verifier, self.foreign
-
-        def followed() -> Mapping[str, float]:
-            of_kind = [one for one in sources.list() if one.kind == "websub"]
-            return Counter(str(sources.status(one).get("state")) for one in of_kind)
-
         return {
-            "hubbub_followed": followed,
+            "hubbub_followed": lambda: {**followers.standings()},
             "hubbub_websub_pending": lambda: len(verifier.pending),
             "hubbub_websub_verifications_total": lambda: {**verifier.outcomes},
             "hubbub_websub_fetches_total": lambda: {**foreign.outcomes},
+            "hubbub_websub_pings_ignored_total": lambda: foreign.ignored,
         }
 
     def removed(self, subscription: Subscription) -> None:

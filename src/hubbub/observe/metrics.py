@@ -98,6 +98,11 @@ CATALOGUE: Final = (
         ("changed", "unchanged", "failed"),
     ),
     Described(
+        "hubbub_websub_pings_ignored_total",
+        "counter",
+        "Pings of WebSub topics that nobody is subscribed to here.",
+    ),
+    Described(
         "hubbub_followed",
         "gauge",
         "Sources that follow a topic of others, by how news come.",
