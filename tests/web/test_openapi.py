@@ -122,6 +122,26 @@ async def test_answers_to_publishing_are_as_described(
         check(document, content[reply["content-type"]]["schema"], reply.json())
 
 
+@pytest.mark.parametrize("data", [None, 1, "text", {}, [1]])
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/feed+json", "application/cloudevents-batch+json"]
+)
+async def test_the_newest_event_may_be_any_json(
+    document: dict[str, Any], client: Client, kind: str, data: Any
+) -> None:
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "data": data}
+    event["datacontenttype"] = kind
+    if data is None:  # in an event that is no data at all
+        event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
+        event |= {"datacontenttype": kind, "data_base64": "bnVsbA=="}
+    await client.post("/topics/a", event, "application/cloudevents+json")
+    reply = await client.get("/topics/a?format=latest")
+    assert (reply["content-type"], reply.json()) == (kind, data)
+    for path in ("/topics/{topic}", "/events"):
+        content = document["paths"][path]["get"]["responses"]["200"]["content"]
+        check(document, content[kind]["schema"], reply.json())
+
+
 def test_refusals_are_told(document: dict[str, Any]) -> None:
     post = document["paths"]["/topics/{topic}"]["post"]["responses"]
     get = document["paths"]["/topics/{topic}"]["get"]["responses"]

@@ -46,6 +46,7 @@ from hubbub.web.schemas import (
     START,
     TEXT,
     TOPIC,
+    or_latest,
 )
 from hubbub.web.selections import MAX_TYPES
 from hubbub.web.sockets import multiplexed_socket, topic_socket
@@ -206,14 +207,14 @@ def _read(hub: Hub, name: str, topic: Parameter) -> Operation:
             200: Response(
                 "The events that were asked for.",
                 {
-                    "application/json": CLOUDEVENTS,
-                    CE_BATCH_JSON: CLOUDEVENTS,
+                    "application/json": or_latest(CLOUDEVENTS),
+                    CE_BATCH_JSON: or_latest(CLOUDEVENTS),
                     NDJSON: TEXT,
                     # No type: readers of the document differ in whether this is text or events.
-                    "text/event-stream": {},
+                    "text/event-stream": ANYTHING,
                     ATOM: TEXT,
-                    JSON_FEED: {"type": "object"},
-                    "*/*": {},  # with format=latest: whatever the newest event is
+                    JSON_FEED: or_latest({"type": "object"}),
+                    "*/*": ANYTHING,  # with format=latest: whatever the newest event is
                 },
                 {
                     "Hubbub-Position": "The newest position when the answer was begun.",

@@ -61,3 +61,9 @@ CLOUDEVENT: Final[Schema] = {
     },
 }
 CLOUDEVENTS: Final[Schema] = {"type": "array", "items": CLOUDEVENT}
+
+
+def or_latest(schema: Schema) -> Schema:
+    """Allow any JSON beside `schema`: with `format=latest` an answer is an event's own data."""
+    latest = {"title": "Latest", "description": "`format=latest`: the data of the newest event."}
+    return {"anyOf": [schema, latest]}
