@@ -181,21 +181,24 @@ class Registry(Protocol):
 
     `subscription`, `source`; of WebSub `websub-intent`, `websub-topic` (hub), `follow`, `follow-seen`
     (subscriber). All of a kind are in memory. Every change is durable when the call returns, and those
-    that are made at once are written together. Raises `Unavailable` where it cannot be made durable.
+    that are made at once are written together. One that can wait for `within` seconds costs the log's
+    appends least: it goes along with them. Raises `Unavailable` where it cannot be made durable.
     """
 
     async def all(self, kind: str) -> list[Document]:
         """Return every document of a kind, by name."""
         ...
 
-    async def put(self, kind: str, name: str, body: bytes, expected: int | None = None) -> int:
+    async def put(
+        self, kind: str, name: str, body: bytes, expected: int | None = None, *, within: float = 0
+    ) -> int:
         """Write a document and return its new version.
 
         `expected` is the version that it must have now, 0 for none at all; `Conflict` otherwise.
         """
         ...
 
-    async def delete(self, kind: str, name: str) -> bool:
+    async def delete(self, kind: str, name: str, *, within: float = 0) -> bool:
         """Delete a document; tell whether it was there."""
         ...
 

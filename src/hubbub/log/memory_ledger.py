@@ -24,7 +24,15 @@ class MemoryRegistry:
         """Return every document of a kind, by name."""
         return [one for (of, _), one in sorted(self._documents.items()) if of == kind]
 
-    async def put(self, kind: str, name: str, body: bytes, expected: int | None = None) -> int:
+    async def put(
+        self,
+        kind: str,
+        name: str,
+        body: bytes,
+        expected: int | None = None,
+        *,
+        within: float = 0,  # noqa: ARG002
+    ) -> int:
         """Write a document and return its new version. Raises `Conflict`."""
         known = self._documents.get((kind, name))
         version = 0 if known is None else known.version
@@ -33,7 +41,7 @@ class MemoryRegistry:
         self._documents[kind, name] = Document(name, version + 1, body)
         return version + 1
 
-    async def delete(self, kind: str, name: str) -> bool:
+    async def delete(self, kind: str, name: str, *, within: float = 0) -> bool:  # noqa: ARG002
         """Delete a document; tell whether it was there."""
         return self._documents.pop((kind, name), None) is not None
 

@@ -7,6 +7,7 @@ import errno
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -32,14 +33,15 @@ class Faults:
         self.commits: list[int] = []
         monkeypatch.setattr(Store, "append", self.wrap(Store.append))
 
-    def wrap(self, real: Callable[[Store, Sequence[Batch]], None]) -> object:
-        def append(store: Store, batches: Sequence[Batch]) -> None:
+    def wrap(self, real: Callable[..., list[Any]]) -> object:
+        def append(store: Store, batches: Sequence[Batch], along: Any = ()) -> list[Any]:
             head = store._witness.head
-            real(store, batches)
+            values = real(store, batches, along)
             self.commits.append(sum(len(batch.events) for batch in batches))
             if self.error is not None:
                 store._witness.acknowledge(head)  # the failure came before that
                 raise self.error
+            return values
 
         return append
 

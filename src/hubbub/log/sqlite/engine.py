@@ -107,7 +107,7 @@ class SqliteLog:
             known |= await self._look_at(batch)
         if not batch.is_waiting:
             return batch.answers
-        batch.generation = self._generation
+        batch.generation, batch.along = self._generation, self.registry.go_along()
         batch.future = self._loop.create_future()
         self._writer.put(batch)
         return await batch.future
@@ -201,6 +201,7 @@ class SqliteLog:
         """Finish the appends that were taken, then let go of the file."""
         if self._is_closed:
             return
+        await self.registry.flush()
         self._is_closed = True
         self._refusal = "the log is closed: send it again to the server that comes after"
         await self._readers.stop()

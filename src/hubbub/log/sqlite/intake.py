@@ -16,7 +16,9 @@ from hubbub.core.errors import Unavailable
 from hubbub.core.event import Event
 from hubbub.log.clock import LogClock
 from hubbub.log.options import LogOptions
+from hubbub.log.sqlite.database import Database
 from hubbub.log.sqlite.fingerprints import Fingerprints
+from hubbub.log.sqlite.jobs import Job
 from hubbub.log.sqlite.rows import checksum
 from hubbub.log.sqlite.topics import Topics
 
@@ -31,7 +33,7 @@ class Batch:
     """The events of one call of `append`, written together or not at all."""
 
     __slots__ = (
-        "answers", "events", "first", "future", "generation", "is_waiting", "marks", "rows", "size", "stamp",
+        "along", "answers", "events", "first", "future", "generation", "is_waiting", "marks", "rows", "size", "stamp",
         "topics",
     )  # fmt: skip
 
@@ -42,6 +44,8 @@ class Batch:
         self.first = first
         """Offset of the first new event."""
         self.stamp = stamp
+        self.along: Job[Database] | None = None
+        """What else goes into its commit."""
         self.answers: list[Appended] = []
         self.is_waiting = False
         """Whether it goes through the writer; otherwise the answers hold already."""

@@ -1,16 +1,16 @@
 """Named documents in the log's file: `hubbub.core.contracts.Registry`.
 
-Changes that come while one is being written go together into the next transaction, as the log's
-appends do: a thousand at once cost a handful of syncs, and one alone does not wait for others. In a
-transaction they are three statements and not two for each, for every step of SQLite gives the
-interpreter away (see reader.py): while the event loop is busy that would be the time of an append.
+A change that can wait goes along with the next appends, in their commit: a sync of its own is one
+that an append may have to wait for. One that cannot wait is written at once, with all that waits; what
+comes meanwhile goes together into the next transaction, as appends do. In a transaction they are
+three statements and not two for each, for every step of SQLite gives the interpreter away (see
+reader.py): while the event loop is busy that would be the time of an append.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -18,6 +18,7 @@ import msgspec
 from hubbub.core.contracts import Document
 from hubbub.core.errors import Conflict
 from hubbub.log.sqlite.database import Database
+from hubbub.log.sqlite.jobs import Job, answer
 from hubbub.log.sqlite.sql import LEDGER
 from hubbub.log.sqlite.storage import Storage
 
@@ -25,6 +26,12 @@ _STALE: Final = -1
 
 MOST: Final = 100
 """Changes in one transaction: the log's appends wait for it, a millisecond or two at the most."""
+
+ALONG: Final = 20
+"""Changes that go along with appends: a fraction of a millisecond."""
+
+AT_ONCE: Final = 4
+"""Changes that are answered in one tick of the event loop: whoever asked for them goes on in it."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _versions: Final = msgspec.json.Decoder(list[tuple[str, str, int]])
@@ -51,12 +58,15 @@ class _Change:
 
 
 class SqliteRegistry:
-    """A `Registry` that writes between the appends of a log."""
+    """A `Registry` that writes with the appends of a log, and between them."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._loop = asyncio.get_running_loop()
         self._waiting: list[_Change] = []
         self._writing: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        """Of when the changes that can wait are written by themselves."""
 
     async def all(self, kind: str) -> list[Document]:
         """Return every document of a kind, by name."""
@@ -65,47 +75,97 @@ class SqliteRegistry:
         )
         return [Document(name, version, body) for name, version, body in rows]
 
-    async def put(self, kind: str, name: str, body: bytes, expected: int | None = None) -> int:
+    async def put(
+        self, kind: str, name: str, body: bytes, expected: int | None = None, *, within: float = 0
+    ) -> int:
         """Write a document and return its new version. Raises `Conflict` or `Unavailable`."""
-        version = await self._change(kind, name, body, expected)
+        version = await self._change((kind, name), body, expected, within)
         if version == _STALE:
             raise Conflict("it was changed meanwhile: read it again")
         return version
 
-    async def delete(self, kind: str, name: str) -> bool:
+    async def delete(self, kind: str, name: str, *, within: float = 0) -> bool:
         """Delete a document; tell whether it was there."""
-        return bool(await self._change(kind, name, None, None))
+        return bool(await self._change((kind, name), None, None, within))
 
-    async def _change(self, kind: str, name: str, body: bytes | None, expected: int | None) -> int:
+    async def _change(
+        self, key: tuple[str, str], body: bytes | None, expected: int | None, within: float
+    ) -> int:
         """Return the new version, or for one that is deleted its last; 0 if it was not there."""
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Change((kind, name), body, expected, done))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write(), name="log: documents")
+        done: asyncio.Future[int] = self._loop.create_future()
+        self._waiting.append(_Change(key, body, expected, done))
+        if within <= 0:
+            self._write_now()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(within, self._write_now)
         return await done
+
+    def go_along(self) -> Job[Database] | None:
+        """Return some of the changes that wait, for the commit of an append that begins now."""
+        if not self._waiting:
+            return None
+        changes = self._take(ALONG)
+        written: asyncio.Future[list[int]] = self._loop.create_future()
+        written.add_done_callback(lambda _: self._written(changes, written))
+        return Job(lambda database: _apply(database, changes), written)
+
+    def _written(self, changes: Sequence[_Change], written: asyncio.Future[list[int]]) -> None:
+        if (error := written.exception()) is None:
+            self._answer(changes, written.result())
+        else:
+            _refuse(changes, error)
+
+    async def flush(self) -> None:
+        """Write what can wait, too."""
+        self._write_now()
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    def _write_now(self) -> None:
+        self._stop_timer()
+        if self._waiting and self._writing is None:
+            self._writing = asyncio.create_task(self._write(), name="log: documents")
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def _write(self) -> None:
         """Write what waits, in the order of its coming, until nothing does."""
         try:
             while self._waiting:
-                changes, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-                await self._write_together(changes)
+                changes = self._take(MOST)
+                try:
+                    answers = await self._storage.change(lambda db, some=changes: _apply(db, some))
+                except BaseException as error:
+                    _refuse(changes, error)
+                    if not isinstance(error, Exception):
+                        raise
+                else:
+                    self._answer(changes, answers)
         finally:
             self._writing = None
 
-    async def _write_together(self, changes: list[_Change]) -> None:
-        try:
-            answers = await self._storage.change(lambda database: _apply(database, changes))
-        except BaseException as error:
-            for change in changes:
-                with suppress(asyncio.InvalidStateError):  # whoever asked is gone
-                    change.done.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
-            return
-        for change, answer in zip(changes, answers, strict=True):
-            with suppress(asyncio.InvalidStateError):
-                change.done.set_result(answer)
+    def _take(self, most: int) -> list[_Change]:
+        changes, self._waiting = self._waiting[:most], self._waiting[most:]
+        if not self._waiting:
+            self._stop_timer()
+        return changes
+
+    def _answer(self, changes: Sequence[_Change], answers: Sequence[int], start: int = 0) -> None:
+        """Answer some now, and the others one tick after the other."""
+        end = start + AT_ONCE
+        for change, version in zip(changes[start:end], answers[start:end], strict=True):
+            answer(change.done, version)
+        if end < len(changes):
+            self._loop.call_soon(self._answer, changes, answers, end)
+
+
+def _refuse(changes: Sequence[_Change], error: BaseException) -> None:
+    for change in changes:
+        if not change.done.done():  # else whoever asked is gone
+            change.done.set_exception(error)
 
 
 # On the writer's thread, in a transaction.

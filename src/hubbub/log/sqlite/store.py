@@ -148,25 +148,32 @@ class Store:
         _, newest = self.database.row(SQL["ends"])
         return epoch, max(newest or 0, kept_head)
 
-    def append(self, batches: Sequence[Batch]) -> None:
-        """Write batches in one commit; durable when it returns."""
+    def append(
+        self, batches: Sequence[Batch], along: Sequence[Callable[[Database], T]] = ()
+    ) -> list[T]:
+        """Write batches, and what goes along with them, in one commit; durable when it returns."""
         topics = [topic for batch in batches for topic in batch.topics]
         rows: list[object] = []
         for batch in batches:
             rows += batch.rows
         database, width = self.database, TOGETHER * COLUMNS
-        if len(rows) <= width and not topics:
+        values: list[T] = []
+        if rows and len(rows) <= width and not topics and not along:
             # One statement is a transaction of its own: one step for everything, sync included.
             database.run(self._inserts[len(rows) // COLUMNS - 1], rows)
-        else:
+        elif rows or along:
             database.run(SQL["begin"])
             database.run_many(SQL["add_topic"], topics)
             for start in range(0, len(rows), width):
                 some = rows[start : start + width]
                 database.run(self._inserts[len(some) // COLUMNS - 1], some)
+            values = [call(database) for call in along]
             database.run(SQL["commit"])
+        else:
+            return values  # repeats of what is durable by now
         self._check_place()
         self._witness.acknowledge(batches[-1].last)
+        return values
 
     def change(self, call: Callable[[Database], T]) -> T:
         """Change something beside the records in one commit; durable when it returns."""

@@ -17,12 +17,13 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from hubbub.core.clock import Clock
 from hubbub.core.errors import Closing, Unavailable
 from hubbub.log.sqlite.checks import NO_SPACE, describe, is_final
+from hubbub.log.sqlite.database import Database
 from hubbub.log.sqlite.intake import Batch
 from hubbub.log.sqlite.jobs import Job, Stop, answer, post, refuse
 from hubbub.log.sqlite.store import FAILURES, Store
@@ -147,15 +148,26 @@ class Writer:
             self._fail(error)
 
     def _write(self, batches: list[Batch]) -> None:
+        along = [batch.along for batch in batches if batch.along is not None]
         # After a failure, those that were put before it was known have been refused already.
         batches = [batch for batch in batches if batch.generation == self._generation]
         if not batches:
+            self._refuse_jobs(along, Unavailable("the log was down", retry_after=1))
             return
-        if any(batch.events for batch in batches):
-            self._store.append(batches)
+        try:
+            values = self._store.append(batches, [job.call for job in along])
+        except Exception as error:
+            self._refuse_jobs(along, Unavailable(describe(error), retry_after=1))
+            raise
         post(self._loop, self._observer.committed, batches)
+        for job, value in zip(along, values, strict=True):
+            post(self._loop, answer, job.future, value)
         if self._store.wants_checkpoint(BEHIND):
             self._store.checkpoint()
+
+    def _refuse_jobs(self, jobs: Sequence[Job[Database]], error: Exception) -> None:
+        for job in jobs:
+            post(self._loop, refuse, job.future, error)
 
     def _do(self, job: Job[Store]) -> None:
         if not self._store.is_open:
