@@ -38,17 +38,17 @@ class Shelf(Registry):
         self.is_open.set()
         self.puts = 0
 
-    async def put(self, kind: str, name: str, body: bytes, expected: int | None = None) -> int:
+    async def put(self, *given: Any, **more: Any) -> int:
         self.puts += 1
         await self.is_open.wait()
         if self.is_down:
             raise Unavailable("the disk is full")
-        return await super().put(kind, name, body, expected)
+        return await super().put(*given, **more)
 
-    async def delete(self, kind: str, name: str) -> bool:
+    async def delete(self, *given: Any, **more: Any) -> bool:
         if self.is_down:
             raise Unavailable("the disk is full")
-        return await super().delete(kind, name)
+        return await super().delete(*given, **more)
 
     @property
     def topics(self) -> dict[str, Topic]:

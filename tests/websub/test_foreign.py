@@ -162,10 +162,10 @@ async def test_an_event_whose_state_was_not_saved_is_not_sent_twice(
     topic = await follow(hub, reader, blog)
     put = hub.store.registry.put
 
-    async def down(kind: str, *rest: object) -> int:
+    async def down(kind: str, *rest: object, **more: object) -> int:
         if kind == "websub-topic":
             raise Unavailable("the disk is full")
-        return await put(kind, *rest)
+        return await put(kind, *rest, **more)
 
     blog.pages[PATH] = page(b"once")
     await ping(hub, topic)

@@ -484,7 +484,7 @@ async def test_a_full_hub_says_so(
 async def test_a_request_that_cannot_be_kept_is_refused(
     hub: World, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def down(*_: object) -> int:
+    async def down(*_: object, **__: object) -> int:
         raise Unavailable("the disk is full", retry_after=1)
 
     monkeypatch.setattr(hub.store.registry, "put", down)

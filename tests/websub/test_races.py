@@ -49,9 +49,9 @@ async def verified(hub: World, *forms: dict[str, str]) -> None:
     """Have several requests verified at once, while each write of a document takes its time."""
     put, intents = hub.store.registry.put, list[Intent]()
 
-    async def slow(*given: Any) -> int:
+    async def slow(*given: Any, **more: Any) -> int:
         await asyncio.sleep(0.001)
-        return await put(*given)
+        return await put(*given, **more)
 
     hub.store.registry.put = slow
     for one in forms:
@@ -61,7 +61,7 @@ async def verified(hub: World, *forms: dict[str, str]) -> None:
         end = int(hub.time.now() * 1000) + made.lease * 1000
         subscription = msgspec.structs.replace(made.subscription, expires=end)
         intents.append(msgspec.structs.replace(made, subscription=subscription))
-    done = asyncio.ensure_future(hub.hub._verified(intents))
+    done = asyncio.gather(*map(hub.hub._verified, intents))
     await hub.until(done.done)
     hub.store.registry.put = put
     await done

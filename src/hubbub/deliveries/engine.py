@@ -222,43 +222,50 @@ class Engine:
         """Whether there may be one more subscription."""
         return len(self.subscriptions) < self._options.max_subscriptions
 
-    async def put(self, subscription: Subscription, start: Start | None) -> None:
+    async def put(
+        self, subscription: Subscription, start: Start | None, *, within: float = 0
+    ) -> None:
         """Add a subscription, or take over a new version of one; durable when it returns.
 
-        `start` says where the log is read from; None: where it is now. Raises `Malformed`.
+        `start` says where the log is read from; None: where it is now. It can wait for `within`
+        seconds to be written. Raises `Malformed`.
         """
         self.check(subscription)
         async with self._change_of(subscription.id):
-            selection, target = self._select(subscription), self._target(subscription)
+            means = self._select(subscription), self._target(subscription)
             if (lane := self._lanes.get(subscription.id)) is None:
-                await self._add(subscription, start, selection, target)
+                await self._add(subscription, start, means, within)
             else:
-                await self._update(lane, subscription, start, selection, target)
+                await self._update(lane, subscription, start, means, within)
 
     async def _add(
-        self, subscription: Subscription, start: Start | None, selection: Selection, target: Target
+        self,
+        subscription: Subscription,
+        start: Start | None,
+        means: tuple[Selection, Target],
+        within: float,
     ) -> None:
         if not self.has_room:
             raise Conflict(
                 f"there are {self._options.max_subscriptions} subscriptions, the most that"
                 " deliveries.max_subscriptions allows"
             )
-        after, _ = await begin(self._log, start or LATEST, selection)
+        after, _ = await begin(self._log, start or LATEST, means[0])
         subscription = msgspec.structs.replace(subscription, began=(self._log.epoch, after))
-        await self._keeper.save(subscription)
-        first = self._first(subscription)
-        self._lane(subscription, first, 0, (selection, target)).start()
+        await self._keeper.save(subscription, within=within)
+        self._lane(subscription, self._first(subscription), 0, means).start()
 
     async def _update(
         self,
         lane: Lane,
         subscription: Subscription,
         start: Start | None,
-        selection: Selection,
-        target: Target,
+        means: tuple[Selection, Target],
+        within: float,
     ) -> None:
+        selection, target = means
         after = None if start is None else (await begin(self._log, start, selection)).after
-        await self._keeper.save(subscription)
+        await self._keeper.save(subscription, within=within)
         if after is not None:
             self._move(lane, after)
         now = lane.subscription  # its state may have changed meanwhile

@@ -44,10 +44,11 @@ class Keeper:
         documents = await self._registry.all(KIND)
         return [msgspec.json.decode(one.body, type=Subscription) for one in documents]
 
-    async def save(self, subscription: Subscription) -> None:
+    async def save(self, subscription: Subscription, *, within: float = 0) -> None:
         """Write a subscription; one write of it at a time. Raises `Unavailable`."""
+        body = msgspec.json.encode(subscription)
         async with self._lock(subscription.id):
-            await self._registry.put(KIND, subscription.id, msgspec.json.encode(subscription))
+            await self._registry.put(KIND, subscription.id, body, within=within)
 
     def _lock(self, id: str) -> asyncio.Lock:  # noqa: A002
         return self._saving.setdefault(id, asyncio.Lock())

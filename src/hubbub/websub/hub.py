@@ -36,7 +36,7 @@ from hubbub.websub.intent import Intent
 from hubbub.websub.leases import Leases, is_to_renew
 from hubbub.websub.options import WebSubOptions
 from hubbub.websub.pace import Pace
-from hubbub.websub.verifier import Verifier
+from hubbub.websub.verifier import WITHIN, Verifier
 from hubbub.wire.websub import Publishing, Subscribing
 
 MAX_FAILURES: Final = 1000
@@ -59,7 +59,9 @@ class Engine(Protocol):
         """Whether there may be one more."""
         ...
 
-    async def put(self, subscription: Subscription, start: Start | None) -> None:
+    async def put(
+        self, subscription: Subscription, start: Start | None, *, within: float = 0
+    ) -> None:
         """Add or update one; `start` places its cursor, None keeps it."""
         ...
 
@@ -234,24 +236,21 @@ class WebSubHub:
             return error.detail
         return ""
 
-    async def _verified(self, intents: Sequence[Intent]) -> None:
-        """Make it so: the subscriptions of a batch together."""
-        ends = await asyncio.gather(*map(self._settle, intents), return_exceptions=True)
-        for intent, error in zip(intents, ends, strict=True):
-            if isinstance(error, Unavailable) or (error and not isinstance(error, HubbubError)):
-                raise error
-            if isinstance(error, HubbubError):
-                await self._failed(intent, error.detail)
-
-    async def _settle(self, intent: Intent) -> None:
+    async def _verified(self, intent: Intent) -> None:
+        """Make it so. Raises `Unavailable`."""
         if intent.mode == "denied":
             return  # why is remembered
         async with self._locks.setdefault(intent.id, asyncio.Lock()):
             self.failures.pop(intent.id, None)
-            if intent.mode == "subscribe":
-                await self._begin(intent)
-            elif (known := self._engine.subscriptions.get(intent.id)) is not None:
-                await self._end(known)
+            try:
+                if intent.mode == "subscribe":
+                    await self._begin(intent)
+                elif (known := self._engine.subscriptions.get(intent.id)) is not None:
+                    await self._end(known)
+            except Unavailable:
+                raise
+            except HubbubError as error:
+                await self._failed(intent, error.detail)
 
     async def _begin(self, intent: Intent) -> None:
         engine, subscription = self._engine, intent.subscription
@@ -264,7 +263,8 @@ class WebSubHub:
             subscription = msgspec.structs.replace(
                 subscription, state=before.state, reason=before.reason, changed=before.changed
             )
-        await engine.put(subscription, start if before is None or has_ended else None)
+        start = start if before is None or has_ended else None
+        await engine.put(subscription, start, within=WITHIN)
         if before is not None and before.state in ("outage", "disabled", "expired"):
             await engine.change(intent.id, "active", "")
         self._note(subscription)

@@ -2,18 +2,17 @@
 
 What is asked for is durable before it is answered with 202, so a crash loses no request. A later
 request for the same topic and callback takes the place of an earlier one. Callbacks that do not
-answer are asked again on a schedule; those that refuse are not. Few are asked at a time, in turns by
-host, and what was verified is written together: a storm of a thousand requests a second must not
-delay what is published.
+answer are asked again on a schedule; those that refuse are not. Few are asked at a time, one after the
+other, in turns by host, and what is written goes along with what is published: a storm of a thousand
+requests a second must not delay that.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
@@ -37,7 +36,6 @@ from hubbub.websub.intent import (
     judge,
 )
 from hubbub.websub.options import WebSubOptions
-from hubbub.websub.together import Together
 
 KIND: Final = "websub-intent"
 """Of the registry's documents; their names are the ids of subscriptions."""
@@ -52,17 +50,12 @@ have the time that is left over; whoever asked for one can wait, whoever publish
 LONGEST_STEP: Final = 0.1
 """Most seconds of such a pause: however busy it is, some are begun."""
 
-APART: Final = 0.03
-"""Seconds between two writes of many: each is a sync of the disk that a publish may have to wait for."""
+WITHIN: Final = 0.03
+"""Seconds within which what is asked for, and what comes of it, is written: a sync of the disk is one
+that a publish may have to wait for, so it goes along with what is published."""
 
-MOST: Final = 8
-"""Changes in one write: they come to their end in one tick, some 1 ms, that a publish may wait for."""
-
-FORGET_APART: Final = 0.25
-"""Seconds between two writes of what need not be asked any more: until then a crash asks it again."""
-
-FORGET_MOST: Final = 500
-"""Of these in one write: nobody waits for them, and it is one statement."""
+FORGET_WITHIN: Final = 0.25
+"""Seconds within which it is forgotten what need not be asked any more: nobody waits for that."""
 
 TRY_AGAIN: Final = 30.0
 """Seconds after which somebody with too much pending may ask again."""
@@ -79,7 +72,7 @@ class Verifier:
         registry: Registry,
         caller: Caller,
         validate: Callable[[Intent], Awaitable[str]],
-        verified: Callable[[Sequence[Intent]], Awaitable[None]],
+        verified: Callable[[Intent], Awaitable[None]],
         failed: Callable[[Intent, str], Awaitable[None]],
         token: Callable[[Subscription], str],
         head: Callable[[], str],
@@ -110,13 +103,6 @@ class Verifier:
         self._timers = timers
         self._entropy = entropy
         self._tasks = tasks
-        self._saves: Together[Intent] = Together(self._save, APART, MOST, clock, timers, tasks)
-        self._ends: Together[tuple[Intent, str | None]] = Together(
-            self._end, APART, MOST, clock, timers, tasks
-        )
-        self._over: Together[str] = Together(
-            self._forget, FORGET_APART, FORGET_MOST, clock, timers, tasks
-        )
         self._ready: dict[str, deque[Intent]] = {}
         """Due, by host; the host whose turn it is comes first."""
         self._active: Counter[str] = Counter()
@@ -154,7 +140,7 @@ class Verifier:
         """Have something verified; it is durable when this returns. Raises `Unavailable`."""
         before = self._enter(intent)
         try:
-            await self._saves.add(intent)
+            await self._registry.put(KIND, intent.id, msgspec.json.encode(intent), within=WITHIN)
         except HubbubError:
             self._leave(intent)
             if before is not None and intent.id not in self.pending:
@@ -202,10 +188,6 @@ class Verifier:
                 if not counter[key]:
                     del counter[key]
 
-    async def _save(self, intents: Sequence[Intent]) -> None:
-        put = self._registry.put
-        await asyncio.gather(*(put(KIND, one.id, msgspec.json.encode(one)) for one in intents))
-
     def _queue(self, intent: Intent) -> None:
         """Have it asked when it is due."""
         if self._is_stopping:
@@ -252,21 +234,26 @@ class Verifier:
         return intent
 
     async def _work(self, intent: Intent) -> None:
+        host, after = host_of(intent), intent.after or self._head()
         try:
-            if self.pending.get(intent.id) is intent:
-                await self._verify(intent)
+            if self.pending.get(intent.id) is not intent:
+                return
+            began = int(self._clock.now() * 1000)
+            outcome = await self._ask(intent)
         finally:
-            host = host_of(intent)
             self._active[host] -= 1
             if not self._active[host]:
                 del self._active[host]
             self._kick()
+        if (
+            self.pending.get(intent.id) is intent
+        ):  # else somebody asked for something else meanwhile
+            await self._judged(intent, outcome, began, after)
 
-    async def _verify(self, intent: Intent) -> None:
-        began, after = int(self._clock.now() * 1000), intent.after or self._head()
-        outcome = await self._ask(intent)
-        if self.pending.get(intent.id) is not intent:
-            return  # somebody asked for something else meanwhile
+    async def _judged(
+        self, intent: Intent, outcome: Verified | Unverified, began: int, after: str
+    ) -> None:
+        """Conclude, or ask again later."""
         if isinstance(outcome, Verified):
             self.outcomes["verified"] += 1
             if intent.mode == "subscribe":
@@ -275,12 +262,12 @@ class Verifier:
                 self.pending[intent.id] = intent = msgspec.structs.replace(
                     intent, subscription=changed, after=after
                 )
-            self._tasks.spawn(self._conclude(intent, None), "conclusion")
+            await self._conclude(intent, None)
             return
         attempts = intent.attempts + 1
         if outcome.is_final or attempts >= len(self._options.verify_schedule):
             self.outcomes["refused"] += 1
-            self._tasks.spawn(self._conclude(intent, outcome.reason), "conclusion")
+            await self._conclude(intent, outcome.reason)
             return
         self.outcomes["retried"] += 1
         due = int((self._clock.now() + self._options.verify_schedule[attempts]) * 1000)
@@ -305,29 +292,18 @@ class Verifier:
         return judge(intent, challenge, answer)
 
     async def _conclude(self, intent: Intent, reason: str | None) -> None:
-        """Write down how it ended; where that fails, ask once more later."""
+        """Make it so, or note why not; where that cannot be written, ask once more later."""
         try:
-            await self._ends.add((intent, reason))
-            await self._over.add(intent.id)
+            if reason is None:
+                await self._verified(intent)
+            else:
+                await self._failed(intent, reason)
+            self._leave(intent)
+            if intent.id not in self.pending:  # what was asked for anew is written in its place
+                await self._registry.delete(KIND, intent.id, within=FORGET_WITHIN)
         except Exception as error:  # noqa: BLE001  it is to be tried again, whatever it was
             _log.warning("what a verification changes could not be kept: %r", error)
             self._timers.call_later(TRY_AGAIN, lambda: self._queue(intent))
-
-    async def _end(self, ends: Sequence[tuple[Intent, str | None]]) -> None:
-        """Make what was verified so, and note what was not."""
-        good = [intent for intent, reason in ends if reason is None]
-        if good:
-            await self._verified(good)
-        for intent, reason in ends:
-            if reason is not None:
-                await self._failed(intent, reason)
-        for intent, _ in ends:
-            self._leave(intent)
-
-    async def _forget(self, ids: Sequence[str]) -> None:
-        """Forget what was asked for; what was asked for anew is written in its place."""
-        delete = self._registry.delete
-        await asyncio.gather(*(delete(KIND, one) for one in ids if one not in self.pending))
 
 
 def host_of(intent: Intent) -> str:
