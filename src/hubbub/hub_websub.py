@@ -79,10 +79,12 @@ class WebSub:
         self._clock = clock
         self.foreign = Foreign(
             registry=log.registry,
+            log=log,
             caller=fetches,
             publish=lambda event: publish([event], FETCHER),
             subscribers=lambda url: len(self.hub.of(url)),
             hub_url=lambda url: next((settings_of(one).hub for one in self.hub.of(url)), ""),
+            hosts=options.topic_hosts,
             options=options.foreign,
             clock=clock,
             timers=timers,

@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 
 from deliveries.store import Ledger, Registry
-from hubbub.core.contracts import Log, Order
-from hubbub.core.event import Event, compose
+from hubbub.core.contracts import Log, Order, Rewritten
+from hubbub.core.event import Event, Record, compose
 from hubbub.core.filters import compile_filters
 from hubbub.core.outcome import Delivered, Exchange, Failed, Outcome
 from hubbub.core.selection import Filter, Selection
 from hubbub.core.start import EARLIEST, Start
-from hubbub.core.subscription import Policy, Subscription
+from hubbub.core.subscription import Attempt, Policy, Subscription
 from hubbub.deliveries.engine import Engine
 from hubbub.deliveries.options import DeliveryOptions
 from hubbub.log.memory import MemoryLog
@@ -92,6 +92,7 @@ class Receiver:
         self.most_flying = 0
         self.consents: list[Outcome] = []
         self.rate = 0.0
+        self.note = ""
         self.secrets: Sequence[str] = ()
 
     def check(self, subscription: Subscription) -> None:
@@ -107,6 +108,9 @@ class Receiver:
         if self.consents and not isinstance(outcome := self.consents.pop(0), Delivered):
             return Exchange(outcome)
         return None
+
+    async def rewrite(self, attempt: Attempt, records: Sequence[Record]) -> Rewritten:
+        return Rewritten(b"\n".join(record.json for record in records), self.note)
 
     async def deliver(self, order: Order, timeout: float) -> Exchange:
         self.flying += 1

@@ -19,7 +19,7 @@ from hubbub.core.subscription import Attempt, Subscription
 from hubbub.deliveries.documents import InvalidSubscription
 from hubbub.deliveries.keeper import KIND
 from hubbub.deliveries.service import Subscriptions
-from hubbub.deliveries.shown import readable
+from hubbub.deliveries.shown import RequestShown, readable
 
 pytestmark = pytest.mark.anyio
 
@@ -151,6 +151,7 @@ def every_call(service: Subscriptions, id: str, principal: Principal) -> list[An
         service.replay(id, {"since": "earliest"}, principal),
         service.test(id, principal),
         service.attempts(id, principal),
+        service.attempt(id, "x", principal),
         service.retry_attempt(id, "x", principal),
         service.dead(id, principal),
         service.retry_dead(id, principal),
@@ -338,6 +339,8 @@ async def test_a_test_event() -> None:
         assert told.response.status == 200
         with pytest.raises(Conflict):
             await rig.service.retry_attempt(id_, told.id, EVERYONE)
+        again = (await rig.service.attempt(id_, told.id, EVERYONE)).request
+        assert (again.body, again.body_note) == (None, "a test event is in no log")
 
 
 # What became of events
@@ -360,10 +363,15 @@ async def test_attempts_newest_first_and_once_more() -> None:
         assert (failed.cause, failed.detail, failed.number) == ("status", "status 500", 1)
         assert failed.next is not None
         assert failed.request.url == SINK
-        assert failed.request.body is not None
-        assert json.loads(failed.request.body)["id"] == "e2"
-        with pytest.raises(NotFound):
-            await rig.service.retry_attempt(other, failed.id, EVERYONE)
+        assert (failed.request.body, failed.request.body_note) == (None, None)
+        whole = await rig.service.attempt(id_, failed.id, EVERYONE)
+        assert whole.request.body is not None
+        assert json.loads(whole.request.body)["id"] == "e2"
+        assert whole.request.body_note is None
+        assert msgspec.structs.replace(whole, request=failed.request) == failed
+        for call in (rig.service.retry_attempt, rig.service.attempt):
+            with pytest.raises(NotFound):
+                await call(other, failed.id, EVERYONE)
         assert await rig.service.retry_attempt(id_, failed.id, EVERYONE) == 1
         await settle()
         assert sorted(rig.receiver.offsets) == [1, 2]
@@ -390,15 +398,27 @@ async def test_the_body_of_a_batch_and_of_what_is_gone() -> None:
     async with served() as rig:
         id_ = await rig.made(topics=["t"])
         await rig.append(1, 2)
-        several = Attempt(id="~1", subscription=id_, message="m", at=1, offsets=(1, 2), status=204)
-        gone = Attempt(id="~2", subscription=id_, message="m", at=1, offsets=(9,))
-        await rig.ledger.write(Flush(attempts=[several, gone]))
-        told = {one.id: one for one in await rig.service.attempts(id_, EVERYONE)}
-        batch = told["~1"].request.body
+        message = f"{rig.log.epoch}-1"
+        several = Attempt(
+            id="~1", subscription=id_, message=message, at=1, offsets=(1, 2), status=204
+        )
+        gone = msgspec.structs.replace(several, id="~2", offsets=(1, 9), status=0)
+        lost = msgspec.structs.replace(several, id="~3", message="0000-1")
+        await rig.ledger.write(Flush(attempts=[several, gone, lost]))
+
+        async def told(attempt: str) -> RequestShown:
+            return (await rig.service.attempt(id_, attempt, EVERYONE)).request
+
+        batch = (await told("~1")).body
         assert batch is not None
-        assert [one["id"] for one in json.loads(batch)] == ["e1", "e2"]
-        assert told["~2"].request.body is None
-        assert told["~2"].response is None
+        assert [json.loads(one)["id"] for one in batch.splitlines()] == ["e1", "e2"]
+        assert (await told("~2")).body is None
+        assert "no longer keeps" in ((await told("~2")).body_note or "")
+        assert (await told("~3")).body is None
+        assert "a log that is no more" in ((await told("~3")).body_note or "")
+        rig.receiver.note = "perhaps"
+        assert (await told("~1")).body_note == "perhaps"
+        assert (await rig.service.attempt(id_, "~2", EVERYONE)).response is None
 
 
 async def test_dead_letters_and_their_retry() -> None:

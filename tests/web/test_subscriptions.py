@@ -155,7 +155,11 @@ async def test_attempts_and_dead_letters(face: Face) -> None:
     assert len(reply.json()) == 1
     assert "link" not in reply
     [oldest] = reply.json()
-    assert json.loads(oldest["request"]["body"])["id"] == "e1"
+    assert "body" not in oldest["request"]
+    whole = (await face("GET", f"{path}/attempts/{oldest['id']}")).json()
+    assert json.loads(whole["request"].pop("body"))["id"] == "e1"
+    assert whole == oldest
+    problem(await face("GET", f"{path}/attempts/x"), 404, "not-found")
     assert (await face("GET", f"{path}/attempts?outcome=delivered")).json() == []
 
     reply = await face("GET", f"{path}/dead?limit=2")
@@ -176,6 +180,9 @@ async def test_a_test_event_and_its_record(face: Face) -> None:
     assert (told["trigger"], told["outcome"]) == ("test", "delivered")
     assert told["response"]["status"] == 200
     assert (await face("GET", f"{path}/attempts")).json() == [told]
+    whole = (await face("GET", f"{path}/attempts/{told['id']}")).json()
+    assert whole["request"].pop("body_note") == "a test event is in no log"
+    assert whole == told
     problem(await face("POST", f"{path}/attempts/{told['id']}/retry"), 409, "conflict")
 
 
@@ -306,7 +313,13 @@ async def test_who_may() -> None:
         assert reply.json()["owner"] == "key:all"
         path = f"/subscriptions/{reply.json()['id']}"
         assert (await face("GET", "/subscriptions", **token["shop"])).json() == []
-        for method, end in (("GET", ""), ("GET", "/secret"), ("DELETE", ""), ("POST", "/test")):
+        for method, end in (
+            ("GET", ""),
+            ("GET", "/secret"),
+            ("GET", "/attempts/x"),
+            ("DELETE", ""),
+            ("POST", "/test"),
+        ):
             problem(await face(method, path + end), 401, "unauthenticated")
             problem(await face(method, path + end, **token["shop"]), 404, "not-found")
         assert (await face("GET", "/.well-known/hubbub-keys.json")).json() == {"keys": []}
@@ -333,4 +346,4 @@ async def test_the_document_is_valid(face: Face) -> None:
     found = [
         one["operationId"] for item in face.document["paths"].values() for one in item.values()
     ]
-    assert len(found) == len(set(found)) == 17
+    assert len(found) == len(set(found)) == 18

@@ -109,6 +109,7 @@ class Bench:
     def make(self) -> Foreign:
         return Foreign(
             registry=self.shelf,
+            log=self.log,
             caller=self.way,
             publish=self.publish,
             subscribers=lambda _: self.subscribers,

@@ -6,6 +6,7 @@ import logging
 from typing import Any, Final, cast
 
 from hubbub.core.calling import Reply
+from hubbub.core.contracts import Rewritten
 from hubbub.core.outcome import Cause, Delivered, Exchange, Failed, Gone, Outcome, Timings
 from hubbub.wire import retry_after
 
@@ -15,6 +16,12 @@ THROTTLING: Final = frozenset((429, 502, 503, 504))
 GONE: Final = 410
 REDIRECTS: Final = (301, 302, 303, 307, 308)
 USER_AGENT: Final = "hubbub"
+
+CHANGED: Final = Rewritten(
+    None,
+    "the headers do not fit what the subscription sends now: it has changed since, or nothing was sent",
+)
+"""Of a body whose form the settings do not say."""
 
 _log = logging.getLogger("hubbub.channels")
 

@@ -11,15 +11,15 @@ which no signature covers; `data` sends the data alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
 import msgspec
 
-from hubbub.channels.calling import USER_AGENT, answered, failed, judge
+from hubbub.channels.calling import CHANGED, USER_AGENT, answered, failed, judge
 from hubbub.core.calling import Caller
 from hubbub.core.clock import Clock
-from hubbub.core.contracts import Order
+from hubbub.core.contracts import Order, Rewritten
 from hubbub.core.errors import Malformed
 from hubbub.core.event import Record
 from hubbub.core.outcome import (
@@ -27,7 +27,7 @@ from hubbub.core.outcome import (
     Exchange,
     Failed,
 )
-from hubbub.core.subscription import Subscription
+from hubbub.core.subscription import Attempt, Subscription
 from hubbub.wire.cloudevents import CE_BATCH_JSON, CE_JSON, to_http
 from hubbub.wire.signatures import Signing, prepare
 
@@ -36,6 +36,20 @@ SHOWN: Final = frozenset(("authorization", "webhook-signature"))
 
 HANDSHAKE_TIMEOUT: Final = 15.0
 """Seconds for the OPTIONS request that asks for consent."""
+
+SEQUENCES: Final = "webhook-sequence"
+"""Header with the numbers of what is delivered."""
+
+ORIGIN: Final = "webhook-request-origin"
+"""Header that asks for consent."""
+
+ASKED: Final = Rewritten(
+    None, "nothing was sent: the receiver was asked for its consent by OPTIONS"
+)
+"""Of an attempt that ended there."""
+
+UNNUMBERED: Final = "some of its events had numbers (`webhook-sequence`), which are left out here"
+"""Of a batch in which others had none, as in a replay: whose they are is not told."""
 
 _SEQUENCE: Final = b'"sequence":'
 
@@ -142,7 +156,7 @@ class WebhookTarget:
             self._fixed.append(("authorization", credential))
         self._bare = [one for one in self._fixed if one[0].lower() not in SHOWN]
         if settings.handshake != "off":
-            self._fixed.append(("webhook-request-origin", origin))
+            self._fixed.append((ORIGIN, origin))
 
     async def deliver(self, order: Order, timeout: float) -> Exchange:  # noqa: ASYNC109
         """Send one request."""
@@ -180,13 +194,26 @@ class WebhookTarget:
             return headers, body
         return [("content-type", CE_JSON)], numbered(record, order.sequences[0])
 
+    async def rewrite(self, attempt: Attempt, records: Sequence[Record]) -> Rewritten:
+        """Write the body of an attempt once more; the numbers that were in it are in a header."""
+        sent = attempt.request_headers
+        if any(name == ORIGIN for name, _ in sent):
+            return ASKED
+        numbers = _read_numbers(sent)
+        is_numbered = len(numbers) == len(records)
+        sequences = numbers if is_numbered else [0] * len(records)
+        headers, body = self._content(Order(attempt.message, records, sequences, attempt.number))
+        if headers != _content_headers(sent):
+            return CHANGED
+        return Rewritten(body, "" if is_numbered or not numbers else UNNUMBERED)
+
     async def prepare(self) -> Exchange | None:
         """Ask for consent, if that is wanted (CloudEvents webhook 1.0, section 4)."""
         if self._settings.handshake == "off":
             return None
         headers = [
             ("user-agent", USER_AGENT),
-            ("webhook-request-origin", self._origin),
+            (ORIGIN, self._origin),
             ("webhook-request-rate", "*"),
         ]
         try:
@@ -226,7 +253,19 @@ def numbered(record: Record, sequence: int) -> bytes:
 
 def _numbers(order: Order) -> list[tuple[str, str]]:
     numbers = [str(number) for number in order.sequences if number]
-    return [("webhook-sequence", ",".join(numbers))] if numbers else []
+    return [(SEQUENCES, ",".join(numbers))] if numbers else []
+
+
+def _read_numbers(headers: Iterable[tuple[str, str]]) -> list[int]:
+    """Read the numbers that a delivery was sent with; of a batch, only of those that had one."""
+    return [
+        int(number) for name, value in headers if name == SEQUENCES for number in value.split(",")
+    ]
+
+
+def _content_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return those that describe the body, in their order."""
+    return [one for one in headers if one[0] == "content-type" or one[0].startswith("ce-")]
 
 
 def _type_of(order: Order) -> str:

@@ -18,13 +18,13 @@ from typing import Final
 
 import msgspec
 
-from hubbub.channels.calling import USER_AGENT, answered, failed, judge
+from hubbub.channels.calling import CHANGED, USER_AGENT, answered, failed, judge
 from hubbub.core.calling import Caller
 from hubbub.core.clock import Clock
-from hubbub.core.contracts import Order
+from hubbub.core.contracts import Order, Rewritten
 from hubbub.core.event import Record
 from hubbub.core.outcome import Exchange
-from hubbub.core.subscription import Subscription
+from hubbub.core.subscription import Attempt, Subscription
 from hubbub.wire import feeds
 from hubbub.wire.cloudevents import CE_BATCH_JSON, batch
 from hubbub.wire.links import header as link_header
@@ -38,6 +38,11 @@ ENTRY: Final = 512
 
 MAX_ANSWER: Final = 4096
 """Bytes kept of an answer, for whoever looks for a mistake: it means nothing (section 7)."""
+
+SHORT: Final = (
+    "a JSON Feed holds the newest 50 events: those that the log has forgotten are missing"
+)
+"""Of one with fewer, written once more: whether it had them then is not known."""
 
 Key = tuple[str, Form, tuple[int, ...]]
 """Topic, representation, and the offsets of the events."""
@@ -79,7 +84,7 @@ class WebSubChannel:
         self, subscription: Subscription, settings: Delivering, records: Sequence[Record]
     ) -> Content:
         """Return what is sent for some events; made once for all who are equally far."""
-        key = settings.topic, settings.form, tuple(record.offset for record in records)
+        key = _key(settings, records)
         if (made := self._made.get(key)) is not None:
             return made
         if settings.form != "json-feed":
@@ -87,10 +92,28 @@ class WebSubChannel:
         else:
             async with self._making:
                 if (made := self._made.get(key)) is None:
-                    newest = await self._newest(subscription, records[-1].offset)
-                    made = written(settings, subscription.topics, newest[::-1])
+                    whole = await self._whole(subscription, records)
+                    made = written(settings, subscription.topics, whole)
         self._keep(key, made)
         return made
+
+    async def again(
+        self, subscription: Subscription, settings: Delivering, records: Sequence[Record]
+    ) -> tuple[Content, str]:
+        """Return what was sent for some events, and in what it may differ; nothing is kept of it."""
+        if (made := self._made.get(_key(settings, records))) is not None:
+            return made, ""
+        note = ""
+        if settings.form == "json-feed":
+            records = await self._whole(subscription, records)
+            note = "" if len(records) >= feeds.NEWEST else SHORT
+        return written(settings, subscription.topics, records), note
+
+    async def _whole(
+        self, subscription: Subscription, records: Sequence[Record]
+    ) -> Sequence[Record]:
+        """Return what a feed that is whole holds with some events as its last ones, oldest first."""
+        return (await self._newest(subscription, records[-1].offset))[::-1]
 
     def _keep(self, key: Key, made: Content) -> None:
         size = _size(key, made)
@@ -100,6 +123,10 @@ class WebSubChannel:
         self._kept += size
         while self._kept > KEPT_BYTES:
             self._kept -= _size(*self._made.popitem(last=False))
+
+
+def _key(settings: Delivering, records: Sequence[Record]) -> Key:
+    return settings.topic, settings.form, tuple(record.offset for record in records)
 
 
 def _size(key: Key, made: Content) -> int:
@@ -130,15 +157,25 @@ class WebSubTarget:
         """Do nothing: the intent was verified before."""
         return None
 
+    async def rewrite(self, attempt: Attempt, records: Sequence[Record]) -> Rewritten:
+        """Write the body of an attempt once more: all forms are made of its events alone but one."""
+        content, note = await self._channel.again(self._subscription, self._settings, records)
+        if self._headers(content) != attempt.request_headers:
+            return CHANGED
+        return Rewritten(content.body, note)
+
+    def _headers(self, content: Content) -> list[tuple[str, str]]:
+        """Return all headers but that of the signature."""
+        kind = [("content-type", content.media_type)] if content.media_type else []
+        return [*self._fixed, *kind]
+
     async def deliver(self, order: Order, timeout: float) -> Exchange:  # noqa: ASYNC109
         """Send one notification."""
         channel, settings = self._channel, self._settings
-        shown = list(self._fixed)
+        shown = self._fixed
         try:
             content = await channel.content(self._subscription, settings, order.records)
-            if content.media_type:
-                shown.append(("content-type", content.media_type))
-            headers = shown
+            headers = shown = self._headers(content)
             if self._secret:
                 signature = sign(settings.method, self._secret, content.body)
                 headers = [*shown, ("x-hub-signature", signature)]

@@ -20,10 +20,11 @@ import msgspec
 from hubbub.channels.calling import USER_AGENT, answered, failed, judge
 from hubbub.core.calling import Caller
 from hubbub.core.clock import Clock
-from hubbub.core.contracts import Order
+from hubbub.core.contracts import Order, Rewritten
 from hubbub.core.errors import Malformed
+from hubbub.core.event import Record
 from hubbub.core.outcome import Delivered, Exchange, Failed, Gone
-from hubbub.core.subscription import Subscription
+from hubbub.core.subscription import Attempt, Subscription
 from hubbub.wire.links import topic_path
 from hubbub.wire.websub import FORM, PLAIN, Form, publish_form
 
@@ -35,6 +36,9 @@ MAX_ANSWER: Final = 4096
 
 LATE: Final = Exchange(Failed("timeout", detail="there was no time left for all topics"))
 """What came of a topic whose turn did not come within the timeout."""
+
+NEVER: Final = Rewritten(None, "nothing was sent")
+"""Of an attempt that never came to it."""
 
 TOLD: Final = Exchange(Delivered())
 """What came of having nothing to tell."""
@@ -90,7 +94,7 @@ class PingTarget:
         """Name every topic that changed; what came of it is the first failure, if there is one."""
         slots = asyncio.Semaphore(AT_ONCE)
 
-        began, urls = self._clock.monotonic(), self._urls(order)
+        began, urls = self._clock.monotonic(), self._urls(order.records)
 
         async def tell(topic: str) -> Exchange:
             async with slots:
@@ -101,8 +105,16 @@ class PingTarget:
         failures = [one for one in made if not isinstance(one.outcome, Delivered)]
         return (failures or list(made) or [TOLD])[0]
 
-    def _urls(self, order: Order) -> list[str]:
-        topics = dict.fromkeys(record.topic for record in order.records)
+    async def rewrite(self, attempt: Attempt, records: Sequence[Record]) -> Rewritten:
+        """Write the body of an attempt once more: of its requests, the first."""
+        urls = self._urls(records)
+        if not urls or attempt.request_headers != self._headers:
+            return NEVER
+        note = "" if len(urls) == 1 else f"the first of {len(urls)} requests, each with one URL"
+        return Rewritten(publish_form(urls[0]), note)
+
+    def _urls(self, records: Sequence[Record]) -> list[str]:
+        topics = dict.fromkeys(record.topic for record in records)
         return [
             f"{self._settings.base}{topic_path(topic)}"
             + ("" if form == PLAIN else f"?format={form}")

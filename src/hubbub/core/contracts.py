@@ -305,6 +305,15 @@ class Order(NamedTuple):
     """From 1."""
 
 
+class Rewritten(NamedTuple):
+    """The body of an earlier request, written once more: nobody keeps it."""
+
+    body: bytes | None
+    """None: it cannot be written any more."""
+    note: str = ""
+    """Why there is none, or in what it may differ from what was sent; empty: it is the same."""
+
+
 class Target(Protocol):
     """A subscription made ready for delivery by its channel: settings read, keys prepared."""
 
@@ -315,6 +324,14 @@ class Target(Protocol):
 
     async def deliver(self, order: Order, timeout: float) -> Exchange:  # noqa: ASYNC109
         """Try once. Never raises but when cancelled: whatever goes wrong is an outcome."""
+        ...
+
+    async def rewrite(self, attempt: Attempt, records: Sequence[Record]) -> Rewritten:
+        """Write the body of an attempt once more, of its events, in the way that `deliver` does.
+
+        `records` are all of them. The subscription may have changed since; what was sent then is told
+        by the headers of the attempt, and what does not fit them is not shown. Raises `Unavailable`.
+        """
         ...
 
     async def prepare(self) -> Exchange | None:

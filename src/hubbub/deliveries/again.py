@@ -69,29 +69,30 @@ class Again:
         if lane.state not in ("active", "outage"):
             raise Conflict(f"the subscription is {lane.state}: resume it first")
         await self._shared.recorder.flush()
-        flying = {item.offset for item in lane.in_flight}
         parcels: list[Parcel] = []
         for offset in dict.fromkeys(offsets):
-            if offset in flying:
-                continue
             known = lane.waiting.get(offset) or await self._ledger.parcel(lane.id, offset)
-            if known is not None or await lane.find(offset) is not None:
+            if known is not None or await self._shared.find(offset) is not None:
                 new = Parcel(lane.id, offset, 0, 0, self._shared.now(), 0)
                 parcels.append(known or new)
-        self._hurry(lane, parcels)
+        count = self._hurry(lane, parcels)
         await self._shared.recorder.flush()
-        return len(parcels)
+        return count
 
-    def _hurry(self, lane: Lane, parcels: Sequence[Parcel]) -> None:
-        """Try parcels again now, waiting ones and dead letters alike, with all their attempts."""
+    def _hurry(self, lane: Lane, parcels: Sequence[Parcel]) -> int:
+        """Try parcels again now, waiting ones and dead letters alike, with all their attempts.
+
+        What is on its way is left out; return how many are not.
+        """
         shared, now = self._shared, self._shared.now()
-        for old in parcels:
-            if old.is_dead:
-                lane.dead -= 1
+        flying = {item.offset for item in lane.in_flight}
+        left = [parcel for parcel in parcels if parcel.offset not in flying]
+        for old in left:
             parcel = Parcel(lane.id, old.offset, old.sequence, 0, now, old.failed, old.reason)
             lane.waiting.put(parcel, shared.clock.monotonic(), lane.waiting.key(old.offset))
-            shared.recorder.parcel(lane, old.offset, parcel)
+            lane.keep(old.offset, parcel)
         lane.kick()
+        return len(left)
 
     async def test(self, lane: Lane) -> Attempt:
         """Send a test event now, whatever the state, and return how it went."""

@@ -133,12 +133,12 @@ class Engine:
                 await asyncio.sleep(0)  # for what they have begun
             try:
                 lane = self._lane(
-                    subscription,
-                    cursors.get(subscription.id) or self._first(subscription),
-                    dead.get(subscription.id, 0),
+                    subscription, cursors.get(subscription.id) or self._first(subscription)
                 )
+                if lane.id in dead:
+                    await self._load(lane, dead=True)
                 if lane.id in waiting:
-                    await self._load(lane)
+                    await self._load(lane, dead=False)
                 lane.start()
             except HubbubError as error:  # one that cannot run must not keep the others from it
                 _log.error("subscription %s cannot run: %s", subscription.id, error.detail)
@@ -148,9 +148,9 @@ class Engine:
         chores = Chores(self.shared, self._ledger, self._options, self._lanes, self._refresh)
         self._tasks.spawn(chores.run(), "chores")
 
-    async def _load(self, lane: Lane) -> None:
+    async def _load(self, lane: Lane, *, dead: bool) -> None:
         after = 0
-        while parcels := await self._ledger.parcels(lane.id, dead=False, after=after):
+        while parcels := await self._ledger.parcels(lane.id, dead=dead, after=after):
             await lane.load(parcels)
             after = parcels[-1].offset
 
@@ -158,14 +158,13 @@ class Engine:
         self,
         subscription: Subscription,
         cursor: Cursor,
-        dead: int,
         ready: tuple[Selection, Target] | None = None,
     ) -> Lane:
         """Make a lane; `ready` is what was made of the subscription before."""
         selection, target = ready or (self._select(subscription), self._target(subscription))
         if cursor.epoch != self._log.epoch:  # the log lost its end; what is left of it still counts
             cursor = Cursor(self._log.epoch, min(cursor.offset, self._log.head), cursor.sequence)
-        lane = Lane(self.shared, subscription, cursor, dead)
+        lane = Lane(self.shared, subscription, cursor)
         lane.equip(subscription, selection, self._policy(subscription), target)
         self.subscriptions[lane.id], self._lanes[lane.id] = subscription, lane
         self.dispatcher.add(lane.intake, selection)
@@ -253,7 +252,7 @@ class Engine:
         after, _ = await begin(self._log, start or LATEST, means[0])
         subscription = msgspec.structs.replace(subscription, began=(self._log.epoch, after))
         await self._keeper.save(subscription, within=within)
-        self._lane(subscription, self._first(subscription), 0, means).start()
+        self._lane(subscription, self._first(subscription), means).start()
 
     async def _update(
         self,
@@ -346,7 +345,7 @@ class Engine:
 
     @property
     def lanes(self) -> Mapping[str, Lane]:
-        """All lanes, for the metrics."""
+        """All that run."""
         return self._lanes
 
     @property

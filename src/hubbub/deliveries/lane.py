@@ -11,18 +11,18 @@ from collections.abc import Sequence
 
 from hubbub.core.clock import nothing
 from hubbub.core.contracts import Order, Target
-from hubbub.core.errors import Corrupt, Gap, Unavailable
-from hubbub.core.event import Record
+from hubbub.core.errors import Corrupt, Unavailable
 from hubbub.core.outcome import Delivered, Exchange, Failed, Gone
-from hubbub.core.selection import EVERYTHING, Selection
+from hubbub.core.selection import Selection
 from hubbub.core.subscription import Cursor, Parcel, Policy, State, Subscription
 from hubbub.deliveries.attempts import attempt_record, message_id
 from hubbub.deliveries.consent import Consent
-from hubbub.deliveries.decide import Again, Bury, Step, blames_endpoint, decide, describe, hold
+from hubbub.deliveries.dead import DeadLetters
+from hubbub.deliveries.decide import Again, Bury, Step, blames_endpoint, decide, describe
 from hubbub.deliveries.intake import RETRY_READ, Intake
 from hubbub.deliveries.items import Item, Waiting
 from hubbub.deliveries.outage import EXPIRED, GONE, Outage
-from hubbub.deliveries.pace import Pace
+from hubbub.deliveries.pace import Pace, host_of
 from hubbub.deliveries.shared import Shared
 
 TERM_OVER = "its term is over"
@@ -34,15 +34,13 @@ MAX_AHEAD = 500
 class Lane:
     """One subscription, running."""
 
-    def __init__(
-        self, shared: Shared, subscription: Subscription, cursor: Cursor, dead: int = 0
-    ) -> None:
+    def __init__(self, shared: Shared, subscription: Subscription, cursor: Cursor) -> None:
         self.id = subscription.id
         self.subscription = subscription
         self.in_flight: dict[Item, None] = {}
         self.waiting = Waiting()
-        self.dead = dead
-        """Dead letters."""
+        self.pace = Pace(Policy())
+        self._letters = DeadLetters()
         self.intake = Intake(shared, subscription, cursor, self.kick)
         self.outage = Outage(self, shared)
         self._shared = shared
@@ -56,15 +54,16 @@ class Lane:
 
     policy: Policy
     target: Target
-    pace: Pace
 
     def equip(
         self, subscription: Subscription, selection: Selection, policy: Policy, target: Target
     ) -> None:
         """Say what is wanted, by which policy, and where it goes; again when that changes."""
+        if host_of(subscription.sink) != host_of(self.subscription.sink):
+            self.pace = Pace(policy)  # what the other one asked for is not meant here
         self.subscription = self.intake.subscription = subscription
         self.policy, self.target = policy, target
-        self.pace = Pace(policy)
+        self.pace.revise(policy)
         self._gate = self._shared.gates.of(subscription.sink)
         self._consent = Consent(target, self._consented)
         self.intake.equip(selection, policy)
@@ -74,6 +73,11 @@ class Lane:
     def state(self) -> State:
         """How it is doing."""
         return self.subscription.state
+
+    @property
+    def dead(self) -> int:
+        """Dead letters."""
+        return len(self._letters)
 
     @property
     def is_strict(self) -> bool:
@@ -87,7 +91,10 @@ class Lane:
     async def load(self, parcels: Sequence[Parcel]) -> None:
         """Take up the parcels of an earlier process."""
         for parcel in parcels:
-            record = await self.find(parcel.offset) if self.policy.order == "key" else None
+            self._letters.note(parcel.offset, parcel)
+            if parcel.is_dead:
+                continue
+            record = await self._shared.find(parcel.offset) if self.policy.order == "key" else None
             key = "" if record is None else self.intake.queue.key_of(record)
             self.intake.queue.occupy(key)
             self.waiting.put(parcel, self._shared.when(parcel.due), key)
@@ -207,7 +214,7 @@ class Lane:
         found: list[Item] = []
         for item in items:
             if item.record is None:
-                item.record = await self.find(item.offset)
+                item.record = await self._shared.find(item.offset)
             if item.record is not None:
                 found.append(item)
             else:
@@ -226,17 +233,9 @@ class Lane:
         )
         return await self.target.deliver(order, self.policy.timeout)
 
-    async def find(self, offset: int) -> Record | None:
-        """Read one record again; None if it is gone."""
-        try:
-            records, _ = await self._shared.log.read(offset - 1, 1, EVERYTHING)
-        except Gap:
-            return None
-        return records[0] if records and records[0].offset == offset else None
-
     def _consented(self, consent: Consent) -> None:
         if consent is self._consent and self.target.rate:
-            self.pace = Pace(self.policy, self.target.rate)
+            self.pace.revise(self.policy, self.target.rate)
 
     def message(self, items: Sequence[Item]) -> str:
         """Return the id of a request."""
@@ -275,7 +274,7 @@ class Lane:
     def settle(self, item: Item) -> None:
         """Note that an event was delivered."""
         if item.track is None:
-            self._shared.recorder.parcel(self, item.offset, None)
+            self.keep(item.offset, None)
         else:
             self.intake.settle(item)
         self.intake.queue.let_go(item.key)
@@ -288,15 +287,14 @@ class Lane:
                 parcel = Parcel(
                     self.id, item.offset, item.sequence, item.attempts, now, now, "hangs"
                 )
-                self._shared.recorder.parcel(self, item.offset, parcel)
+                self.keep(item.offset, parcel)
                 self.intake.settle(item)
                 item.track = None
                 return
 
     def _note_failure(self, items: Sequence[Item], outcome: Failed) -> None:
         """Slow down, and tell an endpoint that is down from an event that it does not like."""
-        if pause := hold(outcome, self.pace.pleas, self.policy):
-            self.pace.hold(self._shared.clock.monotonic() + pause)
+        self.pace.heed(outcome, self.policy, self._shared.clock.monotonic())
         if blames_endpoint(outcome):
             self._unanswered += 1
             self.pace.slow_down()
@@ -323,16 +321,16 @@ class Lane:
         shared, now, due = self._shared, self._shared.now(), 0
         if isinstance(step, Again):
             due = now + max(1, int(step.delay * 1000))
-        parcel = Parcel(self.id, item.offset, item.sequence, item.attempts + 1, due, now, reason)
+        number = item.sequence or self._letters.number(item.offset)  # a replay gives none
+        parcel = Parcel(self.id, item.offset, number, item.attempts + 1, due, now, reason)
         if item.track is not None:
             self.intake.settle(item)
-        shared.recorder.parcel(self, item.offset, parcel)
+        self.keep(item.offset, parcel)
         if isinstance(step, Again):
             when = shared.clock.monotonic() + step.delay
             self.waiting.put(parcel, when, item.key)
             self._wake(when)
         elif isinstance(step, Bury):
-            self.dead += 1
             self.intake.queue.let_go(item.key)
             shared.announce(
                 self.subscription, "deadletter", step.reason, shared.position(item.offset)
@@ -347,7 +345,12 @@ class Lane:
             if item.track is None:
                 parcel = Parcel(self.id, item.offset, item.sequence, item.attempts, now, now)
                 self.waiting.put(parcel, shared.clock.monotonic(), item.key)
-                shared.recorder.parcel(self, item.offset, parcel)
+                self.keep(item.offset, parcel)
+
+    def keep(self, offset: int, parcel: Parcel | None) -> None:
+        """Write, or with None forget, what is known of an event that was not delivered at once."""
+        self._letters.note(offset, parcel)
+        self._shared.recorder.parcel(self, offset, parcel)
 
     def note(self, items: Sequence[Item], exchange: Exchange, at: int, next_due: int) -> None:
         """Record an attempt."""

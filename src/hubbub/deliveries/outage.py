@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hubbub.core.clock import nothing
 from hubbub.core.errors import Corrupt, Unavailable
 from hubbub.core.outcome import Delivered, Exchange, Failed, Gone
-from hubbub.deliveries.decide import blames_endpoint, decide, describe, hold, probe_delay
+from hubbub.deliveries.decide import blames_endpoint, decide, describe, probe_delay
 from hubbub.deliveries.items import Item
 from hubbub.deliveries.shared import Shared
 
@@ -75,7 +75,7 @@ class Outage:
         at = shared.now()
         lane.in_flight[item] = None
         try:
-            item.record = item.record or await lane.find(item.offset)
+            item.record = item.record or await shared.find(item.offset)
             exchange = Exchange(EXPIRED) if item.record is None else await lane.attempt([item])
         except (Unavailable, Corrupt) as error:
             exchange = Exchange(Failed("internal", detail=error.detail))
@@ -91,12 +91,14 @@ class Outage:
         match exchange.outcome:
             case Delivered():
                 lane.settle(item)
+                lane.pace.succeeded()
                 if is_current:
                     shared.change(lane.subscription, "active", "")
             case Gone():
                 lane.give_back([item])
                 shared.change(lane.subscription, "disabled", GONE)
             case Failed() as failed:
+                lane.pace.heed(failed, lane.policy, shared.clock.monotonic())
                 self._failed(item, failed)
                 if is_current:
                     self._go_on(failed)
@@ -126,7 +128,7 @@ class Outage:
                 f"no delivery for {days:.3g} days, the last failure: {describe(outcome)}",
             )
             return
-        self._later(hold(outcome, self._number, policy))
+        self._later(lane.pace.wait(shared.clock.monotonic()))
 
     async def _candidate(self) -> Item | None:
         """Return what to send: the next event, or, every other time, one that waits.

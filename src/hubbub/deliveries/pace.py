@@ -6,7 +6,9 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
+from hubbub.core.outcome import Failed
 from hubbub.core.subscription import Policy
+from hubbub.deliveries.decide import hold
 
 ROUNDING = 1e-6
 """What may be missing of an attempt: sums of floats never come out even."""
@@ -21,15 +23,23 @@ class Pace:
     """
 
     def __init__(self, policy: Policy, rate: float = 0.0) -> None:
-        self._limit = 1 if policy.order == "strict" else policy.concurrency
-        self._allowed = self._limit
-        self._rate = min((one for one in (policy.rate, rate) if one), default=0.0)
-        self._burst = max(1.0, self._rate)
-        self._tokens = self._burst
+        self._limit = self._allowed = 0
+        self._tokens = 0.0
         self._filled = float("-inf")
+        """When the tokens were counted last; before that there is a whole burst of them."""
+        self.revise(policy, rate)
         self._until = float("-inf")
         self.pleas = 0
         """Answers in a row that asked for less."""
+
+    def revise(self, policy: Policy, rate: float = 0.0) -> None:
+        """Go by another policy from now on; what was learned of the endpoint stays."""
+        limit = 1 if policy.order == "strict" else policy.concurrency
+        has_borne_all = self._allowed == self._limit
+        self._allowed = limit if has_borne_all else min(self._allowed, limit)
+        self._limit = limit
+        self._rate = min((one for one in (policy.rate, rate) if one), default=0.0)
+        self._burst = max(1.0, self._rate)
 
     @property
     def allowed(self) -> int:
@@ -51,6 +61,11 @@ class Pace:
     def slow_down(self) -> None:
         """Let half as many be in flight."""
         self._allowed = max(1, self._allowed // 2)
+
+    def heed(self, outcome: Failed, policy: Policy, now: float) -> None:
+        """Leave the endpoint alone for as long as it asks, if it does; `now` is monotonic."""
+        if pause := hold(outcome, self.pleas, policy):
+            self.hold(now + pause)
 
     def hold(self, until: float) -> None:
         """Send nothing before a time, by the monotonic clock."""
@@ -76,6 +91,11 @@ class Pace:
         """Note that an attempt begins."""
         if self._rate:
             self._tokens -= 1
+
+
+def host_of(sink: str) -> str:
+    """Return the host of a URL: whoever asks for a pause speaks for all of it."""
+    return urlsplit(sink).hostname or ""
 
 
 class Turns:

@@ -1,30 +1,50 @@
-"""What became of a subscription's events: attempts and dead letters, and how to try them again."""
+"""What became of a subscription's events: attempts and dead letters, and how to try them again.
+
+What was sent is kept nowhere: a delivery would cost its body once more. Where somebody asks for one
+attempt, its channel writes the body again, of the events in the log; where that cannot be done, or not
+with certainty, the answer says so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from hubbub.core.contracts import Ledger, Log
+from hubbub.core.contracts import Ledger, Log, Rewritten, Target
 from hubbub.core.errors import Conflict, Malformed, NotFound
 from hubbub.core.event import Record
-from hubbub.core.outcome import MAX_BODY
 from hubbub.core.position import Position
 from hubbub.core.selection import EVERYTHING
 from hubbub.core.start import SinceTime, parse_since
 from hubbub.core.subscription import Attempt
 from hubbub.deliveries.shown import AttemptShown, DeadShown, show_attempt, show_dead
-from hubbub.wire.cloudevents import batch
 
-MAX_EVENTS: Final = 10
-"""Events of a batch that are read for the record of an attempt: its body is cut at 16 KiB anyway."""
+TEST: Final = Rewritten(None, "a test event is in no log")
+FORGOTTEN: Final = Rewritten(None, "the log no longer keeps all of its events")
+LOST: Final = Rewritten(None, "its events were in a log that is no more")
+IDLE: Final = Rewritten(None, "the subscription cannot run, so nothing can be written for it")
+"""Why a body is not written once more."""
 
 STEP: Final = 1000
 """Dead letters that are made due at a time."""
 
 
+class Ready(Protocol):
+    """A subscription that runs."""
+
+    @property
+    def target(self) -> Target:
+        """Its channel's end."""
+        ...
+
+
 class Retrying(Protocol):
     """What this needs of the engine."""
+
+    @property
+    def lanes(self) -> Mapping[str, Ready]:
+        """All that run, by id."""
+        ...
 
     async def retry(self, id: str, offsets: Sequence[int]) -> int:  # noqa: A002
         """Try events again now; return how many. Raises `Conflict` unless it is running."""
@@ -46,19 +66,31 @@ class Past:
     async def attempts(
         self, subscription: str, *, before: str, begun: int, outcomes: Sequence[str], limit: int
     ) -> list[AttemptShown]:
-        """Return attempts, newest first: with ids below `before`, from `begun` (milliseconds) on."""
+        """Return attempts, newest first: with ids below `before`, from `begun` (milliseconds) on.
+
+        They are told without the bodies of their requests.
+        """
         await self._engine.flush()
         found = await self._ledger.attempts(
             subscription, before=before, since=begun, outcomes=outcomes, limit=limit
         )
-        return [await self._shown(one) for one in found]
+        return [show_attempt(one, self._log.epoch) for one in found]
 
-    async def retry_attempt(self, subscription: str, attempt: str) -> int:
-        """Send the events of an attempt again, now; return how many. Raises `Conflict`, `NotFound`."""
+    async def attempt(self, subscription: str, attempt: str) -> AttemptShown:
+        """Return an attempt with the body of its request. Raises `NotFound` or `Unavailable`."""
+        found = await self._find(subscription, attempt)
+        return show_attempt(found, self._log.epoch, await self._rewritten(found))
+
+    async def _find(self, subscription: str, attempt: str) -> Attempt:
         await self._engine.flush()
         found = await self._ledger.attempt(attempt)
         if found is None or found.subscription != subscription:
             raise NotFound("this subscription has no such attempt")
+        return found
+
+    async def retry_attempt(self, subscription: str, attempt: str) -> int:
+        """Send the events of an attempt again, now; return how many. Raises `Conflict`, `NotFound`."""
+        found = await self._find(subscription, attempt)
         if not found.offsets:
             raise Conflict("a test is not in the log: POST to /test for another one")
         return await self._engine.retry(subscription, found.offsets)
@@ -82,15 +114,19 @@ class Past:
             offset = parcels[-1].offset
         return count
 
-    async def _shown(self, attempt: Attempt) -> AttemptShown:
+    async def _rewritten(self, attempt: Attempt) -> Rewritten:
+        """Have the body of a request written once more, or tell why it cannot be."""
+        if not attempt.offsets:
+            return TEST
+        if not attempt.message.startswith(f"{self._log.epoch}-"):
+            return LOST
         records: list[Record] = []
-        size = 0
-        for offset in attempt.offsets[:MAX_EVENTS]:
-            if size < MAX_BODY and (record := await self._record(offset)) is not None:
-                records.append(record)
-                size += len(record.json)
-        sent = batch(records) if len(attempt.offsets) > 1 else b"".join(r.json for r in records)
-        return show_attempt(attempt, self._log.epoch, sent if records else b"")
+        for offset in attempt.offsets:
+            if (record := await self._record(offset)) is None:
+                return FORGOTTEN
+            records.append(record)
+        ready = self._engine.lanes.get(attempt.subscription)
+        return IDLE if ready is None else await ready.target.rewrite(attempt, records)
 
     async def _record(self, offset: int) -> Record | None:
         """Return an event, if the log has it still."""

@@ -216,7 +216,7 @@ class Subscriptions:
     async def test(self, id: str, principal: Principal) -> AttemptShown:  # noqa: A002
         """Send a test event, whatever the state, and return how it went."""
         self._own(id, principal)
-        return show_attempt(await self._engine.test(id), self._log.epoch, b"")
+        return show_attempt(await self._engine.test(id), self._log.epoch)
 
     def _range(self, document: object) -> tuple[Start, Start | None, bool]:
         reader, now = Reader(), self._clock.now()
@@ -249,6 +249,11 @@ class Subscriptions:
         return await self._past.attempts(
             id, before=before, begun=begun, outcomes=outcomes, limit=limit
         )
+
+    async def attempt(self, id: str, attempt: str, principal: Principal) -> AttemptShown:  # noqa: A002
+        """Return an attempt with the body of its request, as far as it is known. Raises `NotFound`."""
+        self._managed(id, principal)
+        return await self._past.attempt(id, attempt)
 
     async def retry_attempt(self, id: str, attempt: str, principal: Principal) -> int:  # noqa: A002
         """Send the events of an attempt again, now; return how many. Raises `Conflict`, `NotFound`."""

@@ -10,8 +10,11 @@ from typing import Any, Protocol
 
 from hubbub.core.clock import Clock, Timers
 from hubbub.core.contracts import Log
+from hubbub.core.errors import Gap
+from hubbub.core.event import Record
 from hubbub.core.outcome import Outcome
 from hubbub.core.position import Position
+from hubbub.core.selection import EVERYTHING
 from hubbub.core.subscription import State, Subscription
 from hubbub.deliveries.pace import Gates, Turns
 from hubbub.deliveries.recorder import Recorder
@@ -80,6 +83,14 @@ class Shared:
     def position(self, offset: int) -> str:
         """Print the position of an offset."""
         return str(Position(self.log.epoch, offset))
+
+    async def find(self, offset: int) -> Record | None:
+        """Read one record again; None if it is gone. Raises `Unavailable` or `Corrupt`."""
+        try:
+            records, _ = await self.log.read(offset - 1, 1, EVERYTHING)
+        except Gap:
+            return None
+        return records[0] if records and records[0].offset == offset else None
 
     def announce(
         self, subscription: Subscription, what: str, reason: str, position: str = ""

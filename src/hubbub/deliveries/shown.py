@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from hubbub.core.clock import rfc3339
+from hubbub.core.contracts import Rewritten
 from hubbub.core.event import Record
 from hubbub.core.filters import warnings
 from hubbub.core.outcome import MAX_BODY
 from hubbub.core.subscription import Attempt, Parcel, Subscription
 from hubbub.deliveries.documents import document_of
 from hubbub.deliveries.secrets import Secret
+
+CONSENT: Final = "webhook-request-origin"
+"""Header of a request for consent, which comes before the first delivery and is no delivery."""
 
 
 class Standing(Protocol):
@@ -55,13 +59,15 @@ class Standing(Protocol):
 
 
 class RequestShown(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was sent; the body is that of the log, as structured CloudEvents, its beginning at most."""
+    """What was sent, signatures and credentials left out; of one attempt, the beginning of the body."""
 
     method: str
     url: str
     headers: list[tuple[str, str]]
     body: str | None = None
     body_base64: str | None = None
+    body_note: str | None = None
+    """Why there is no body, or in what it may differ from the one that was sent."""
 
 
 class ResponseShown(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -161,10 +167,13 @@ def show(
     return told
 
 
-def show_attempt(attempt: Attempt, epoch: str, sent: bytes) -> AttemptShown:
-    """Describe an attempt; `sent` is the beginning of the body, empty if the log has it no more."""
-    body, encoded = readable(sent)
-    request = RequestShown("POST", attempt.url, attempt.request_headers, body, encoded)
+def show_attempt(attempt: Attempt, epoch: str, sent: Rewritten | None = None) -> AttemptShown:
+    """Describe an attempt; `sent` is the body of its request, None where nobody has asked for it."""
+    body, encoded = readable((sent and sent.body) or b"")
+    note = (sent and sent.note) or None
+    has_asked = any(name == CONSENT for name, _ in attempt.request_headers)
+    method = "OPTIONS" if has_asked else "POST"
+    request = RequestShown(method, attempt.url, attempt.request_headers, body, encoded, note)
     response = None
     if attempt.status:
         body, encoded = readable(attempt.response_body)

@@ -71,6 +71,7 @@ def subscription_resources(hub: Hub) -> list[Resource]:
         Resource(f"{one}/test", _test(do)),
         Resource(f"{one}/replay", _replay(do)),
         Resource(f"{one}/attempts", _attempts(do)),
+        Resource(f"{one}/attempts/{{attempt}}", _attempt(do)),
         Resource(
             f"{one}/attempts/{{attempt}}/retry",
             _again(
@@ -236,9 +237,9 @@ def _attempts(do: Handlers) -> Operation:
     return _operation(
         "GET",
         "listAttempts",
-        "What was sent and what came back",
+        "What was tried and what came back",
         do.attempts,
-        {200: _told("Newest first.", array(ATTEMPT), _NEXT)},
+        {200: _told("Newest first, without the bodies of requests.", array(ATTEMPT), _NEXT)},
         parameters=(
             _ID,
             Parameter("outcome", "Only these; may be repeated.", array({"enum": list(OUTCOMES)})),
@@ -246,6 +247,19 @@ def _attempts(do: Handlers) -> Operation:
             Parameter("before", "Older than the attempt of this id."),
             _limit(MAX_ATTEMPTS),
         ),
+    )
+
+
+def _attempt(do: Handlers) -> Operation:
+    return _operation(
+        "GET",
+        "getAttempt",
+        "One attempt, with the body of its request",
+        do.attempt,
+        {200: _told("It.", ATTEMPT)},
+        description="The body is kept nowhere: it is written once more as it was sent, of the events in"
+        " the log. Where it cannot be, or not with certainty, `request.body_note` says why.",
+        parameters=(_ID, _ATTEMPT),
     )
 
 

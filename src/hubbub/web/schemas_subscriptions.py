@@ -142,6 +142,10 @@ _BODIES: Final[dict[str, Any]] = {
     "body": TEXT,
     "body_base64": {"type": "string", "contentEncoding": "base64"},
 }
+_NOTE: Final[Schema] = {
+    **TEXT,
+    "description": "Why there is no body, or in what it may differ from the one that was sent.",
+}
 _TIMINGS: Final = ("dns", "connect", "tls", "first_byte", "total")
 ATTEMPT: Final[Schema] = {
     "title": "Attempt",
@@ -159,7 +163,7 @@ ATTEMPT: Final[Schema] = {
             "detail": TEXT,
             "next": _TIME,
             "request": _object(
-                {"method": TEXT, "url": TEXT, "headers": _HEADERS, **_BODIES},
+                {"method": TEXT, "url": TEXT, "headers": _HEADERS, **_BODIES, "body_note": _NOTE},
                 *("method", "url", "headers"),
             ),
             "response": _object(

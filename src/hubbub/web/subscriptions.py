@@ -40,7 +40,7 @@ MAX_LIMIT: Final = 1000
 """Subscriptions or dead letters on one page, some hundred kilobytes."""
 
 MAX_ATTEMPTS: Final = 100
-"""Attempts on one page: each may carry the beginnings of two bodies, 16 KiB of each."""
+"""Attempts on one page: each may carry the beginning of an answer, 16 KiB."""
 
 OUTCOMES: Final = ("delivered", "failed", "gone")
 
@@ -136,7 +136,11 @@ class Subscriptions(Protocol):
         outcomes: Sequence[str] = (),
         limit: int = 100,
     ) -> Sequence[Attempt]:
-        """Return attempts, newest first."""
+        """Return attempts, newest first, without the bodies of their requests."""
+        ...
+
+    async def attempt(self, id: str, attempt: str, principal: Principal) -> Attempt:  # noqa: A002
+        """Return an attempt with the body of its request."""
         ...
 
     async def retry_attempt(self, id: str, attempt: str, principal: Principal) -> int:  # noqa: A002
@@ -267,6 +271,11 @@ class Handlers:
             return _answer(found)
         path = f"{PATH}/{_id(scope)}/attempts"
         return _answer(found, 200, self._next(scope, query, path, "before", found[-1].id))
+
+    async def attempt(self, scope: Scope, _receive: Receive, _send: Send) -> Answer:
+        """Return an attempt with what was sent."""
+        principal, attempt = self._principal(scope), scope["path_params"]["attempt"]
+        return _answer(await self._hub.subscriptions.attempt(_id(scope), attempt, principal))
 
     async def retry_attempt(self, scope: Scope, receive: Receive, _: Send) -> Answer:
         """Send the events of an attempt again."""

@@ -62,6 +62,10 @@ class Topic(msgspec.Struct, kw_only=True, omit_defaults=True):
     """SHA-256 of content and Content-Type; empty: it was never fetched."""
     version: int = 0
     """How many times it changed."""
+    sent: str = ""
+    """Id of the event that was the last, where a crash has left open what `hash` it was of."""
+    head: str = ""
+    """A position in the log: all events of it up to there are counted here. Empty: of an older release."""
     content_type: str = ""
     size: int = 0
     tries: int = 0
@@ -157,7 +161,7 @@ def read(
 
 def taken(topic: Topic, content: Content, now: int) -> None:
     """Note in a topic what its content is."""
-    topic.hash, topic.content_type = content.hash, content.content_type
+    topic.hash, topic.content_type, topic.sent = content.hash, content.content_type, ""
     topic.etag, topic.modified = content.etag, content.modified
     topic.location = "" if content.location == topic.url else content.location
     topic.size, topic.fetched = len(content.body), now
@@ -168,6 +172,18 @@ def fields(reply: Reply) -> Mapping[str, str]:
     return {name.lower(): value.strip() for name, value in reply.headers}
 
 
+def id_of(topic: Topic, version: int, content_hash: str) -> str:
+    """Return the id of the event of a version."""
+    return digest(topic.url, str(topic.begun), str(version), content_hash)
+
+
+def is_known(topic: Topic, content: Content) -> bool:
+    """Tell whether content is what was sent last."""
+    if topic.sent:
+        return topic.sent == id_of(topic, topic.version, content.hash)
+    return topic.hash == content.hash
+
+
 def event(topic: Topic, content: Content) -> Event:
     """Make the event of a change.
 
@@ -176,7 +192,7 @@ def event(topic: Topic, content: Content) -> Event:
     """
     attributes: dict[str, Value] = {
         "specversion": SPECVERSION,
-        "id": digest(topic.url, str(topic.begun), str(topic.version + 1), content.hash),
+        "id": id_of(topic, topic.version + 1, content.hash),
         "source": topic.url,
         "type": TYPE,
         **_described(content),

@@ -6,11 +6,13 @@ Guarantees:
    there however many come until the topic is fetched.
 2. *None is lost.* A ping while its topic is being fetched leads to another fetch after it; a fetch that
    fails is tried again, at last once a day; what a crash has left undone is done at the next start.
-3. *Once.* What has not changed is not sent, and what was sent before a crash is not sent again.
+3. *Once, and the last one last.* What has not changed is not sent, and what was sent before a crash is
+   not sent again: what the log has beyond what is kept of a topic is looked up (past.py). So a change
+   that is taken back meanwhile is taken back for its subscribers as well.
 4. *Verbatim.* What is delivered are the bytes and the Content-Type that were fetched.
 5. *Bounded.* So many fetches at a time, in all and from one host, and one topic no oftener than
    `min_interval` and its publisher's `Retry-After` allow, whoever pings. A fetch has one deadline and
-   goes through the egress guard with every redirect.
+   stays on the hosts that the hub is for, and goes through the egress guard, with every redirect.
 """
 
 from __future__ import annotations
@@ -28,12 +30,12 @@ import msgspec
 
 from hubbub.core.calling import Caller
 from hubbub.core.clock import LONGEST, Clock, Timers, nothing
-from hubbub.core.contracts import Registry
+from hubbub.core.contracts import Log, Registry
 from hubbub.core.errors import HubbubError, Malformed
 from hubbub.core.event import Event
 from hubbub.core.tasks import Tasks
-from hubbub.websub import fetching
-from hubbub.websub.calling import explain
+from hubbub.websub import fetching, past
+from hubbub.websub.fetcher import Fetcher
 from hubbub.websub.fetching import Content, Problem, Topic, log_topic
 from hubbub.websub.foreign_options import ForeignOptions
 from hubbub.websub.turns import Turns
@@ -44,18 +46,12 @@ __all__ = ["Foreign", "log_topic"]
 KIND: Final = "websub-topic"
 """Of the registry's documents."""
 
-MAX_HOPS: Final = 5
-"""Redirects that are followed: more are a mistake of the publisher."""
-
 JITTER: Final = 0.1
 """Part of a wait that is added at random."""
 
 DAILY: Final = 86_400.0
 """Seconds between two attempts after those of the schedule, which costs nobody anything; and the most
 that a publisher is waited for."""
-
-AT_LEAST: Final = 0.001
-"""Seconds that a hop is given when the deadline is there: 0 would mean none."""
 
 _log = logging.getLogger("hubbub.websub")
 
@@ -72,6 +68,8 @@ class _Entry:
         """Whether it is durable that a ping is to be followed by a fetch."""
         self.is_queued = False
         self.is_fetching = False
+        self.is_doubtful = False
+        """Whether the log may have more of it than is kept: the process before may have been killed."""
         self.again = False
         """Pinged while it is being fetched."""
         self.ended = float("-inf")
@@ -89,6 +87,7 @@ class Foreign:
         self,
         *,
         registry: Registry,
+        log: Log,
         caller: Caller,
         publish: Callable[[Event], Awaitable[object]],
         subscribers: Callable[[str], int],
@@ -97,9 +96,11 @@ class Foreign:
         timers: Timers,
         rng: Random,
         hub_url: Callable[[str], str] = lambda _: "",
+        hosts: tuple[str, ...] = ("*",),
     ) -> None:
-        """Fetch with `caller`; `subscribers` counts those of a URL, which publishers like to know.
+        """Fetch with `caller` from `hosts`, and publish to `log`.
 
+        `subscribers` counts those of a URL, which publishers like to know.
         `hub_url` is what a URL's publisher knows as our hub; empty: that is not known.
         """
         self.outcomes: Counter[str] = Counter()
@@ -107,7 +108,8 @@ class Foreign:
         self.ignored = 0
         """Pings of topics that nobody here is subscribed to."""
         self._registry = registry
-        self._caller = caller
+        self._log = log
+        self._fetcher = Fetcher(caller, clock, options, hosts)
         self._publish = publish
         self._subscribers = subscribers
         self._options = options
@@ -130,6 +132,7 @@ class Foreign:
             topic = msgspec.json.decode(document.body, type=Topic)
             entry = self._topics[topic.url] = _Entry(topic)
             entry.is_safe = _is_safe(topic)
+            entry.is_doubtful = topic.is_dirty  # nothing is published that is not, see `_take`
             self._plan(entry)
 
     async def stop(self) -> None:
@@ -149,12 +152,15 @@ class Foreign:
                 return
             if len(self._topics) + len(self._begun) >= self._options.max_topics:
                 raise Malformed("this hub takes no more topics of others")
-            entry = self._begun[url] = _Entry(Topic(url=url, begun=self._now()))
+            entry = self._begun[url] = _Entry(self._made(url))
             try:
                 await self._begin(entry)
             finally:
                 del self._begun[url]
             self._plan(entry)
+
+    def _made(self, url: str) -> Topic:
+        return Topic(url=url, begun=self._now(), head=past.head(self._log))
 
     async def _begin(self, entry: _Entry) -> None:
         topic = entry.topic
@@ -204,7 +210,7 @@ class Foreign:
                 if not self._subscribers(url):
                     self.ignored += 1
                     continue
-                entry = self._topics[url] = _Entry(Topic(url=url, begun=self._now()))
+                entry = self._topics[url] = _Entry(self._made(url))
             topic = entry.topic
             topic.pinged, topic.tries, topic.due, topic.is_gone = self._now(), 0, 0, False
             entry.again = True
@@ -291,6 +297,9 @@ class Foreign:
         """Fetch a topic and make an event of it if it has changed."""
         entry.again = False
         try:
+            if entry.is_doubtful:
+                await past.recall(self._log, entry.topic)
+                entry.is_doubtful = False
             found = await self._fetch(entry.topic)
             if not self._is_current(entry):
                 return
@@ -308,15 +317,17 @@ class Foreign:
 
     async def _take(self, entry: _Entry, content: Content | None) -> None:
         topic = entry.topic
-        has_changed = content is not None and content.hash != topic.hash
+        has_changed = content is not None and not fetching.is_known(topic, content)
         if content is not None and has_changed:
-            is_news = topic.hash or topic.pinged  # else it is what the first look has missed
+            is_news = topic.hash or topic.pinged or topic.sent  # else it is what the first look has missed
             if is_news:
+                await self._mark(entry)  # else nobody would look for it after a crash
                 await self._publish(fetching.event(topic, content))
             topic.version += bool(is_news)
             topic.changed = self._now()
         if content is not None:
             fetching.taken(topic, content, self._now())
+            topic.head = past.head(self._log)
         self.outcomes["changed" if has_changed else "unchanged"] += 1
         topic.fetched, topic.tries, topic.problem = self._now(), 0, ""
         topic.due = topic.not_before = 0
@@ -340,31 +351,8 @@ class Foreign:
 
     async def _fetch(self, topic: Topic) -> Content | Problem | None:
         """Fetch a topic, through redirects; None: nothing is new."""
-        options, url = self._options, topic.url
-        end = self._clock.monotonic() + options.timeout
         agent = fetching.agent(self._hub_url(topic.url), self._subscribers(topic.url))
-        try:
-            for _ in range(MAX_HOPS + 1):
-                conditions = fetching.conditions(topic, url)
-                reply = await self._caller.request(
-                    "GET",
-                    url,
-                    headers=[("user-agent", agent), ("accept", "*/*"), *conditions],
-                    timeout=max(end - self._clock.monotonic(), AT_LEAST),
-                    max_body=options.max_bytes,
-                )
-                there = fetching.redirected(reply, url)
-                if there is None:
-                    break
-                url = there
-            else:
-                return Problem(f"it redirects more than {MAX_HOPS} times", is_final=True)
-        except Exception as error:  # noqa: BLE001  whatever it is, there is no content
-            detail, is_final = explain(error)
-            return Problem(f"it cannot be fetched: {detail}", is_final)
-        now = self._clock.now()
-        asked = bool(conditions)
-        return fetching.read(reply, options.max_bytes, now, url=url, is_conditional=asked)
+        return await self._fetcher.fetch(topic, agent)
 
     # What is kept.
 
@@ -382,6 +370,8 @@ class Foreign:
         """Write a topic as it is now. Raises `Unavailable`: then what is durable is not known."""
         if self._is_current(entry):
             topic, entry.is_safe = entry.topic, False
+            if not entry.is_fetching and not entry.is_doubtful:  # else there may be more of it already
+                topic.head = past.head(self._log)
             is_safe = _is_safe(topic)
             await self._registry.put(KIND, digest(topic.url), msgspec.json.encode(topic))
             entry.is_safe = is_safe
