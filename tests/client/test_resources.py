@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 import standardwebhooks
 
@@ -97,6 +98,9 @@ class TestSubscriptions:
         assert them.attempts(id_, limit=120) == found[:120]
         assert them.attempts(id_, limit=7, outcome="delivered") == found[:7]
         assert them.attempts(id_, outcome="failed") == []
+        whole = them.attempt(id_, found[0]["id"])
+        assert msgspec.json.decode(whole["request"].pop("body"))["topic"] == "tried"
+        assert whole == found[0]
         them.retry(id_, found[0]["id"])
         receiver.wait(151)
         them.replay(id_, "earliest")

@@ -116,6 +116,7 @@ class Subscriptions(_Twin[AsyncSubscriptions]):
     test = _part(AsyncSubscriptions.test)
     replay = _part(AsyncSubscriptions.replay)
     attempts = _part(AsyncSubscriptions.attempts)
+    attempt = _part(AsyncSubscriptions.attempt)
     retry = _part(AsyncSubscriptions.retry)
     dead_letters = _part(AsyncSubscriptions.dead_letters)
     retry_dead_letters = _part(AsyncSubscriptions.retry_dead_letters)

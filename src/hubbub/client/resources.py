@@ -159,6 +159,10 @@ class AsyncSubscriptions(_Resource):
         query = [(name, value) for name, value in asked.items() if value is not None]
         return await self._all(id, "attempts", query=query, limit=limit)
 
+    async def attempt(self, id: str, attempt: str) -> Document:  # noqa: A002
+        """Return an attempt with the body of its request, as far as it is known."""
+        return await self._ask("GET", id, "attempts", attempt)
+
     async def retry(self, id: str, attempt: str) -> Document:  # noqa: A002
         """Deliver the events of an attempt once more."""
         return await self._ask("POST", id, "attempts", attempt, "retry")

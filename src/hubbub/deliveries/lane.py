@@ -193,7 +193,8 @@ class Lane:
         try:
             readable = await self._readable(items, at)
             if readable:
-                self._conclude(readable, await self.attempt(readable), at)
+                pace = self.pace  # by the end it may be another endpoint's
+                self._conclude(readable, await self.attempt(readable), at, pace)
         except (Unavailable, Corrupt):  # the log cannot be read: as if they had not been taken
             self.pace.pause(self._shared.clock.monotonic() + RETRY_READ)
             self._abandon(items)
@@ -218,7 +219,7 @@ class Lane:
             if item.record is not None:
                 found.append(item)
             else:
-                self._conclude([item], Exchange(EXPIRED), at)
+                self._conclude([item], Exchange(EXPIRED), at, self.pace)
         return found
 
     async def attempt(self, items: Sequence[Item]) -> Exchange:
@@ -243,7 +244,7 @@ class Lane:
 
     # What follows.
 
-    def _conclude(self, items: list[Item], exchange: Exchange, at: int) -> None:
+    def _conclude(self, items: list[Item], exchange: Exchange, at: int, pace: Pace) -> None:
         outcome, next_due = exchange.outcome, 0
         for item in items:
             self.in_flight.pop(item, None)
@@ -253,7 +254,7 @@ class Lane:
             self.give_back(items)
             self._shared.change(self.subscription, "disabled", GONE)
         else:
-            self._note_failure(items, outcome)
+            self._note_failure(items, outcome, pace)
             for item in items:
                 next_due = self._failed(item, outcome)
         self.note(items, exchange, at, next_due)
@@ -292,12 +293,12 @@ class Lane:
                 item.track = None
                 return
 
-    def _note_failure(self, items: Sequence[Item], outcome: Failed) -> None:
+    def _note_failure(self, items: Sequence[Item], outcome: Failed, pace: Pace) -> None:
         """Slow down, and tell an endpoint that is down from an event that it does not like."""
-        self.pace.heed(outcome, self.policy, self._shared.clock.monotonic())
+        pace.heed(outcome, self.policy, self._shared.clock.monotonic())
         if blames_endpoint(outcome):
             self._unanswered += 1
-            self.pace.slow_down()
+            pace.slow_down()
         elif outcome.cause != "expired":
             self._streak.update(item.offset for item in items)
         in_a_row = self._unanswered + len(self._streak)

@@ -319,7 +319,9 @@ class Foreign:
         topic = entry.topic
         has_changed = content is not None and not fetching.is_known(topic, content)
         if content is not None and has_changed:
-            is_news = topic.hash or topic.pinged or topic.sent  # else it is what the first look has missed
+            is_news = (
+                topic.hash or topic.pinged or topic.sent
+            )  # else it is what the first look has missed
             if is_news:
                 await self._mark(entry)  # else nobody would look for it after a crash
                 await self._publish(fetching.event(topic, content))
@@ -370,7 +372,9 @@ class Foreign:
         """Write a topic as it is now. Raises `Unavailable`: then what is durable is not known."""
         if self._is_current(entry):
             topic, entry.is_safe = entry.topic, False
-            if not entry.is_fetching and not entry.is_doubtful:  # else there may be more of it already
+            if (
+                not entry.is_fetching and not entry.is_doubtful
+            ):  # else there may be more of it already
                 topic.head = past.head(self._log)
             is_safe = _is_safe(topic)
             await self._registry.put(KIND, digest(topic.url), msgspec.json.encode(topic))

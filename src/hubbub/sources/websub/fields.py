@@ -17,7 +17,8 @@ from typing import Any, Final, cast
 from urllib.parse import urljoin, urlsplit
 
 from hubbub.core.clock import rfc3339
-from hubbub.sources.websub.cleaning import as_html, clean, marks, plain, valid
+from hubbub.sources.websub import effort
+from hubbub.sources.websub.cleaning import as_html, clean, plain, valid
 
 Item = dict[str, Any]
 """An entry, normalised; `content` and so on are strings."""
@@ -50,7 +51,7 @@ def item(entry: dict[str, Any], base: str) -> Item:
         "title": _title(entry),
         "summary": summary,
         "content": content,
-        "published": _time(get("published_parsed") or get("created_parsed")),
+        "published": _published(entry),
         "updated": _time(get("updated_parsed")),
         "authors": _authors(entry),
         "tags": _tags(get("tags")),
@@ -62,9 +63,19 @@ def item(entry: dict[str, Any], base: str) -> Item:
 
 
 def cost(entry: dict[str, Any]) -> int:
-    """Return how many tags and entities there are to clean in an entry."""
+    """Return the steps of cleaning the texts of an entry."""
     texts = [_value(part) for part in dicts(_get(entry, "content"))]
-    return sum(map(marks, [*texts, _value(_get(entry, "summary"))]))
+    return sum(map(effort.of_html, [*texts, _value(_get(entry, "summary"))]))
+
+
+def time(entry: dict[str, Any]) -> str:
+    """Return when an entry was updated, else published; empty where it does not say."""
+    updated = _time(_get(entry, "updated_parsed"))
+    return updated or _published(entry)
+
+
+def _published(entry: dict[str, Any]) -> str:
+    return _time(_get(entry, "published_parsed") or _get(entry, "created_parsed"))
 
 
 def title(feed: dict[str, Any]) -> str:

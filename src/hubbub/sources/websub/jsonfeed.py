@@ -13,11 +13,15 @@ import msgspec
 
 from hubbub.core.clock import rfc3339
 from hubbub.core.errors import Malformed
-from hubbub.sources.websub.cleaning import as_html, clean, marks, plain, valid
+from hubbub.sources.websub import effort
+from hubbub.sources.websub.cleaning import as_html, clean, plain, valid
 from hubbub.sources.websub.fields import MAX_LISTED, Item, dicts, joined, unique
 from hubbub.wire import json
 
 VERSION: Final = re.compile(r"https?://(?:www\.)?jsonfeed\.org/version/", re.IGNORECASE)
+
+LISTS: Final = ("attachments", "authors", "tags")
+"""Members of an item that are lists."""
 
 
 class JsonFeed(msgspec.Struct, frozen=True):
@@ -56,8 +60,14 @@ def read(body: bytes) -> JsonFeed:
 
 
 def cost(entry: dict[str, Any]) -> int:
-    """Return how many tags and entities there are to clean in an item."""
-    return marks(_text(entry, "content_html"))
+    """Return the steps of cleaning an item, and of what it lists."""
+    listed = sum(len(_list(entry, name)[:MAX_LISTED]) for name in LISTS)
+    return effort.of_html(_text(entry, "content_html")) + listed * effort.LISTED
+
+
+def time(entry: dict[str, Any]) -> str:
+    """Return when an item was modified, else published; empty where it does not say."""
+    return _time(entry, "date_modified") or _time(entry, "date_published")
 
 
 def item(entry: dict[str, Any], base: str) -> Item:
