@@ -50,7 +50,7 @@ have the time that is left over; whoever asked for one can wait, whoever publish
 LONGEST_STEP: Final = 0.1
 """Most seconds of such a pause: however busy it is, some are begun."""
 
-WITHIN: Final = 0.1
+WITHIN: Final = 0.03
 """Seconds within which what is asked for, and what comes of it, is written: a sync of the disk is one
 that a publish may have to wait for, so it goes along with what is published."""
 

@@ -52,12 +52,6 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> Commits:
     return Commits(monkeypatch)
 
 
-@pytest.fixture(autouse=True)
-def ripe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let changes go along at once."""
-    monkeypatch.setattr(module, "RIPE", 0.0)
-
-
 @pytest.fixture
 async def log(sqlite: Engine) -> Any:
     log = await sqlite.open(LogOptions())
@@ -100,17 +94,6 @@ async def test_an_append_takes_so_much_along_and_no_more(log: SqliteLog, commits
     assert len(await names(log)) == count
     assert await asyncio.gather(*tasks) == [1] * count
     assert not commits.alone
-
-
-async def test_it_waits_for_others_first(
-    log: SqliteLog, commits: Commits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "RIPE", 0.5)
-    tasks = await begin(log.registry.put("k", "a", b"1", within=LONG))
-    await log.append(events(1))
-    assert commits.appends == [0]
-    assert await log.registry.put("k", "b", b"1") == 1, "which takes it along"
-    assert await asyncio.gather(*tasks) == [1]
 
 
 async def test_the_least_patient_decides(log: SqliteLog, commits: Commits) -> None:

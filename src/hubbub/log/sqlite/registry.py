@@ -30,13 +30,6 @@ MOST: Final = 100
 ALONG: Final = 20
 """Changes that go along with appends: a fraction of a millisecond."""
 
-RIPE: Final = 0.5
-"""Part of its time that a change waits for others before it goes along: together they touch fewer
-pages, which costs the append that they are with less, and the next checkpoint."""
-
-AT_ONCE: Final = 4
-"""Changes that are answered in one tick of the event loop: whoever asked for them goes on in it."""
-
 _encode: Final = msgspec.json.Encoder().encode
 _versions: Final = msgspec.json.Decoder(list[tuple[str, str, int]])
 
@@ -71,8 +64,8 @@ class SqliteRegistry:
         self._writing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         """Of when the changes that can wait are written by themselves."""
-        self._due = self._ripe = 0.0
-        """When that is, and from when on they go along with appends."""
+        self._due = 0.0
+        """When that is."""
 
     async def all(self, kind: str) -> list[Document]:
         """Return every document of a kind, by name."""
@@ -108,18 +101,12 @@ class SqliteRegistry:
 
     def go_along(self) -> Job[Database] | None:
         """Return some of the changes that wait, for the commit of an append that begins now."""
-        if not self._waiting or self._loop.time() < self._ripe:
+        if not self._waiting:
             return None
         changes = self._take(ALONG)
         written: asyncio.Future[list[int]] = self._loop.create_future()
-        written.add_done_callback(lambda _: self._written(changes, written))
+        written.add_done_callback(lambda _: _written(changes, written))
         return Job(lambda database: _apply(database, changes), written)
-
-    def _written(self, changes: Sequence[_Change], written: asyncio.Future[list[int]]) -> None:
-        if (error := written.exception()) is None:
-            self._answer(changes, written.result())
-        else:
-            _refuse(changes, error)
 
     async def flush(self) -> None:
         """Write what can wait, too."""
@@ -138,7 +125,7 @@ class SqliteRegistry:
             if self._due <= now + seconds:
                 return
             self._timer.cancel()
-        self._due, self._ripe = now + seconds, now + seconds * RIPE
+        self._due = now + seconds
         self._timer = self._loop.call_at(self._due, self._write_now)
 
     def _stop_timer(self) -> None:
@@ -158,7 +145,7 @@ class SqliteRegistry:
                     if not isinstance(error, Exception):
                         raise
                 else:
-                    self._answer(changes, answers)
+                    _answer(changes, answers)
         finally:
             self._writing = None
 
@@ -168,13 +155,17 @@ class SqliteRegistry:
             self._stop_timer()
         return changes
 
-    def _answer(self, changes: Sequence[_Change], answers: Sequence[int], start: int = 0) -> None:
-        """Answer some now, and the others one tick after the other."""
-        end = start + AT_ONCE
-        for change, version in zip(changes[start:end], answers[start:end], strict=True):
-            answer(change.done, version)
-        if end < len(changes):
-            self._loop.call_soon(self._answer, changes, answers, end)
+
+def _written(changes: Sequence[_Change], written: asyncio.Future[list[int]]) -> None:
+    if (error := written.exception()) is None:
+        _answer(changes, written.result())
+    else:
+        _refuse(changes, error)
+
+
+def _answer(changes: Sequence[_Change], answers: Sequence[int]) -> None:
+    for change, version in zip(changes, answers, strict=True):
+        answer(change.done, version)
 
 
 def _refuse(changes: Sequence[_Change], error: BaseException) -> None:
