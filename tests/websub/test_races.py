@@ -226,7 +226,7 @@ class Winding:
 
 async def test_redirects_do_not_make_a_fetch_any_longer(hub: World) -> None:
     foreign, winding = hub.websub.foreign, Winding(hub)
-    foreign._caller = winding
+    foreign._fetcher._caller = winding
     with pytest.raises(Malformed, match="redirects"):
         await foreign.follow("https://blog.example/")
     assert winding.timeouts[:3] == pytest.approx([20, 12, 4])

@@ -86,9 +86,11 @@ async def _serve(settings: Settings) -> int:
     from hubbub.web.server import Server  # noqa: PLC0415
     from hubbub.web.server.listeners import bind  # noqa: PLC0415
 
+    gc.disable()  # what a start makes stays: to look for garbage in it is two fifths of its time
     async with Hub(settings) as hub:
-        gc.freeze()  # what is there now stays for as long as the server
+        gc.freeze()
         gc.set_threshold(*COLLECTING)
+        gc.enable()
         sockets = bind(settings.server)
         for listening in sockets:  # who reads the lines below may connect at once
             listening.listen(settings.server.backlog)

@@ -116,9 +116,13 @@ class Intake:
 
     def read_on(self) -> None:
         """See to it that there is something to send, or that new records are handed over."""
-        if self.is_open and not self.is_live and not self._is_reading and self.has_room:
-            self._is_reading = True
-            self._shared.spawn(self._read(), "reading")
+        if not self.is_open or self.is_live or self._is_reading or not self.has_room:
+            return
+        if self.replay is None and self.main.read >= self._shared.dispatcher.offset:
+            self.is_live = True  # a new one: there is nothing to read
+            return
+        self._is_reading = True
+        self._shared.spawn(self._read(), "reading")
 
     async def _read(self) -> None:
         try:

@@ -59,7 +59,8 @@ class Lane:
         self, subscription: Subscription, selection: Selection, policy: Policy, target: Target
     ) -> None:
         """Say what is wanted, by which policy, and where it goes; again when that changes."""
-        if host_of(subscription.sink) != host_of(self.subscription.sink):
+        sink, before = subscription.sink, self.subscription.sink
+        if sink != before and host_of(sink) != host_of(before):
             self.pace = Pace(policy)  # what the other one asked for is not meant here
         self.subscription = self.intake.subscription = subscription
         self.policy, self.target = policy, target

@@ -30,8 +30,8 @@ class WebSubOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Whether those without a token may subscribe to topics of others: a hub for everybody. Topics of
     our own are for those who may read them in any case."""
     topic_hosts: tuple[str, ...] = ("*",)
-    """Hosts whose topics may be subscribed to although they are not ours: `blog.example`,
-    `*.example`, `*` for all, none at all with an empty list."""
+    """Hosts whose topics may be subscribed to although they are not ours, and to which those may
+    redirect: `blog.example`, `*.example`, `*` for all, none at all with an empty list."""
     callback_hosts: tuple[str, ...] = ("*",)
     """Hosts to which callbacks may lead."""
     lease: Annotated[int, Meta(ge=1)] = 10 * 86_400

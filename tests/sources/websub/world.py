@@ -14,7 +14,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qsl
+from weakref import WeakSet
 
 import msgspec
 from aiohttp import ClientConnectionError, ClientSession, web
@@ -269,6 +271,25 @@ class Publisher:
         ]
 
 
+RESTING = WeakSet[Follower]()
+"""Those that wait, until something is due or somebody calls."""
+
+
+class Watched(Follower):
+    """A follower of which can be told whether it has something to do."""
+
+    async def _rest(self, seconds: float | None) -> None:
+        RESTING.add(self)
+        try:
+            await super()._rest(seconds)
+        finally:
+            RESTING.discard(self)
+
+
+def is_resting(follower: Follower) -> bool:
+    return follower in RESTING and not follower._woken.is_set()
+
+
 class Rig:
     """We, in the world."""
 
@@ -361,7 +382,7 @@ class Rig:
 
     async def quiet(self) -> None:
         """Wait until the followers rest."""
-        await self.until(lambda: all(one.is_resting for one in self.followers._followers.values()))
+        await self.until(lambda: all(map(is_resting, self.followers._followers.values())))
 
     async def pass_(self, seconds: float) -> None:
         """Let time pass, but only while nobody is at work: what is due is done at its time."""
@@ -415,10 +436,11 @@ async def rig(*, start: bool = True, **options: Any) -> AsyncIterator[Rig]:
         client = Egress(EgressOptions(), allow=("127.0.0.0/8",), clock=SystemClock())
         await client.start()
         made = Rig(world, client, **options)
-        if start:
-            await made.followers.start(made.book)
-        try:
-            yield made
-        finally:
-            await made.followers.stop()
-            await client.close()
+        with patch("hubbub.sources.websub.followers.Follower", Watched):
+            if start:
+                await made.followers.start(made.book)
+            try:
+                yield made
+            finally:
+                await made.followers.stop()
+                await client.close()

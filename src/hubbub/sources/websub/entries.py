@@ -25,6 +25,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from hubbub.core.attributes import media_type
+from hubbub.core.errors import Malformed
 from hubbub.sources.websub import effort, fields, jsonfeed
 from hubbub.sources.websub.effort import Effort
 from hubbub.sources.websub.fields import Item
@@ -114,6 +115,8 @@ def split(content_type: str, body: bytes, url: str) -> FeedDocument:
     steps = Effort(len(document.text))
     parsed = parse(document, url, steps)
     if not parsed.version and not parsed.entries and not parsed.feed:
+        if steps.left < steps.reserve:
+            raise Malformed(f"this feed cannot be read: {parsed.note}")
         raise not_a_feed(document.root)
     note = "; ".join(one for one in (note, parsed.note) if one)
     return _document(fields.title(parsed.feed), parsed.entries, fields, url, note, steps)

@@ -64,8 +64,9 @@ def item(entry: dict[str, Any], base: str) -> Item:
 
 def cost(entry: dict[str, Any]) -> int:
     """Return the steps of cleaning the texts of an entry."""
-    texts = [_value(part) for part in dicts(_get(entry, "content"))]
-    return sum(map(effort.of_html, [*texts, _value(_get(entry, "summary"))]))
+    content, short = _best(entry), _value(_get(entry, "summary"))
+    text = short if content is None else _value(content)
+    return effort.of_html(text) + (0 if short == text else len(short) // effort.PLAIN)
 
 
 def time(entry: dict[str, Any]) -> str:
@@ -91,14 +92,19 @@ def _title(of: dict[str, Any]) -> str:
 def _texts(entry: dict[str, Any], base: str) -> tuple[str, str]:
     """Return the content (HTML) and the summary (plain)."""
     short, detail = _value(_get(entry, "summary")), _get(entry, "summary_detail")
-    parts = [part for part in dicts(_get(entry, "content")) if _value(part).strip()]
-    if not parts:
+    best = _best(entry)
+    if best is None:
         return _shown(short, detail, base), ""
-    best = next((part for part in parts if _is_html(part)), parts[0])
     content = _shown(_value(best), best, base)
     if short in ("", _value(best)):
         return content, ""
     return content, plain(short) if _is_html(detail) else valid(short).strip()
+
+
+def _best(entry: dict[str, Any]) -> dict[str, Any] | None:
+    """Return that of the contents which is taken: the first that is HTML."""
+    parts = [part for part in dicts(_get(entry, "content")) if _value(part).strip()]
+    return next((part for part in parts if _is_html(part)), parts[0] if parts else None)
 
 
 def _shown(text: str, detail: Any, base: str) -> str:

@@ -41,8 +41,6 @@ class Follower:
         self._saving = asyncio.Lock()
         self._woken = asyncio.Event()
         self._tokens: set[str] = set()
-        self.is_resting = False
-        """Whether nothing is due."""
         self._left: list[str] = []
         """Hubs that are still to be asked in this round."""
 
@@ -104,11 +102,9 @@ class Follower:
     async def _rest(self, seconds: float | None) -> None:
         woken = self._woken.set
         cancel = None if seconds is None else self._shared.timers.call_later(seconds, woken)
-        self.is_resting = not self._woken.is_set()
         try:
             await self._woken.wait()
         finally:
-            self.is_resting = False
             if cancel is not None:
                 cancel()
 

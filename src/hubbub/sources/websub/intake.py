@@ -7,7 +7,10 @@ Guarantees:
 2. *Once.* What was seen is not published again, as long as it is in the feed and for the
    `follow.max_seen` newest besides, however long ago that was: the log itself only knows a day.
 3. *One at a time.* A push and a poll of the same source do not pass each other.
-4. *No echo.* Where gateways follow each other, an event that comes back is known: what is in our topic
+4. *No step back.* A push that comes late, such as one that its hub tries again, does not bring an older
+   version of an entry after a newer one, where the feed says when they were made. What the publisher
+   itself answers to a poll is always the newest, whatever time it bears.
+5. *No echo.* Where gateways follow each other, an event that comes back is known: what is in our topic
    is looked through for it, for our log itself does not recognise events that it gave their ids.
 """
 
@@ -38,6 +41,10 @@ MAX_READS: Final = 20
 """Reads at the most for the newest events of a topic, each of a bounded part of the log."""
 
 
+MAX_DATED: Final = 1000
+"""Entries of which it is known how new they are: as many as a document has at the most."""
+
+
 class Publisher(Protocol):
     """The one way in: `sources.publish.Publisher`."""
 
@@ -61,6 +68,8 @@ class Intake:
         self._log = log
         self._known: dict[str, None] = {}
         """Marks of the events of our topic, for those of other gateways; oldest first."""
+        self._dated: dict[str, str] = {}
+        """When the newest version was made that this process has seen of an entry; oldest first."""
         self._recalled = ("", 0)
         """The topic that they are of, and the offset up to which."""
         self._kept = kept
@@ -110,7 +119,8 @@ class Intake:
             except Gap:  # the log was trimmed just now
                 self._recalled = ("", 0)
                 raise Unavailable("the log is busy; try again", retry_after=1) from None
-        fresh = [item for item in found.items if self._is_new(state, found, item.mark)]
+        items = [one for one in found.items if not (is_push and self._is_late(one))]
+        fresh = [item for item in items if self._is_new(state, found, item.mark)]
         wanted = fresh
         if not (state.baseline or is_push):
             wanted = fresh[max(0, len(fresh) - settings.backfill) :]
@@ -120,7 +130,8 @@ class Intake:
         if found.is_whole:
             state.content = found.items[0].mark
         elif not (found.is_events and (is_push or state.position)):  # those are in our topic
-            await self._remember(found, is_changed=bool(fresh))
+            await self._remember(items, is_changed=bool(fresh))
+            self._date(items)
         if state.position:
             state.position = found.position or state.position
         state.baseline = True
@@ -130,6 +141,21 @@ class Intake:
         if found.is_whole:
             return mark != state.content
         return mark not in self.seen and not (found.is_events and mark in self._known)
+
+    def _is_late(self, item: Item) -> bool:
+        """Tell whether there was a newer version already; what has no time is never late.
+
+        It is not remembered either: if it is what the publisher has after all, a poll finds it.
+        """
+        return bool(item.time) and item.time < self._dated.get(item.entry, "")
+
+    def _date(self, items: Sequence[Item]) -> None:
+        for item in items:
+            if item.time:
+                self._dated.pop(item.entry, None)
+                self._dated[item.entry] = item.time
+        for entry in list(self._dated)[: max(0, len(self._dated) - MAX_DATED)]:
+            del self._dated[entry]
 
     async def _recall(self, topic: str) -> None:
         """Look through the events of our topic that came since the last time, or for its newest."""
@@ -164,12 +190,12 @@ class Intake:
             return sum([await self._publish(state, [item]) for item in items])
         return sum(not one.duplicate for one in told)
 
-    async def _remember(self, found: Taken, *, is_changed: bool) -> None:
+    async def _remember(self, items: Sequence[Item], *, is_changed: bool) -> None:
         """Keep the marks of a document as the newest; forget the oldest beyond the bound."""
-        for item in found.items:
+        for item in items:
             self.seen.pop(item.mark, None)
             self.seen[item.mark] = None
-        surplus = len(self.seen) - max(self._options.max_seen, len(found.items))
+        surplus = len(self.seen) - max(self._options.max_seen, len(items))
         for mark in list(self.seen)[: max(0, surplus)]:
             del self.seen[mark]
         self._is_unsaved = self._is_unsaved or is_changed
@@ -181,6 +207,7 @@ class Intake:
         """Forget everything: it is another feed now, or none."""
         async with self._taking:
             self.seen.clear()
+            self._dated.clear()
             await self._kept.forget_seen(self._name)
 
 

@@ -46,6 +46,10 @@ LONGEST_WAIT: Final = 86_400.0
 APART: Final = 10.0
 """Fewest seconds between two polls that others may cause."""
 
+HELD: Final = 3900.0
+"""Seconds for which a poll after a start lets a hub go first that pushes: what we missed it tries again,
+ours at least once an hour, and in the order in which it came."""
+
 MAX_URL: Final = 2048
 """Characters of a topic or hub: what is called anywhere here has at most that."""
 MAX_HUBS: Final = 5
@@ -153,9 +157,39 @@ def look_soon(state: State, now: float) -> None:
 
 
 def after_a_break(state: State, options: FollowOptions, now: float, rng: Random) -> None:
-    """Plan a poll soon after a start, for what was pushed while we were away; not all at once."""
-    if state.poll_at is not None:
-        state.poll_at = min(state.poll_at, now + rng.uniform(0, options.poll_silent))
+    """Plan a poll soon after a start, for what was pushed while we were away; not all at once.
+
+    A hub that pushes goes first: a poll finds what the document lists now, and what it does not list
+    any more would come after that. However often we start, the poll is late by `HELD` at the most.
+    """
+    if state.poll_at is None:
+        return
+    soon = now + rng.uniform(0, options.poll_silent)
+    if is_pushed(state, now):
+        latest = state.last_poll + options.poll + HELD
+        state.poll_at = max(soon, min(soon + HELD, latest))
+        _renew_after(state, state.poll_at)
+    else:
+        state.poll_at = min(state.poll_at, soon)
+
+
+def _renew_after(state: State, at: float) -> None:
+    """Have a renewal wait as well, if there is time: it begins with a look at the document, too."""
+    active = state.active
+    if active is not None and state.subscribe_at is not None and active.until > at + HELD:
+        state.subscribe_at = max(state.subscribe_at, at)
+
+
+def is_pushed(state: State, now: float) -> bool:
+    """Tell whether news can be expected of a hub: it has pushed, and missed nothing since.
+
+    Of another gateway they need not be: polls begin there where we are, and miss nothing.
+    """
+    active = state.active
+    if active is None or active.until <= now or state.position:
+        return False
+    tally = state.tallies.get(active.hub)
+    return tally is not None and tally.pushes > 0 and tally.in_row == 0
 
 
 def adopt(state: State, one: Callback, lease: float, now: float, rng: Random) -> None:

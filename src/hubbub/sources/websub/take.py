@@ -32,6 +32,8 @@ ENTRY: Final = "hubbub.feed.entry"
 CONTENT: Final = "hubbub.websub.content"
 """Type of the event of a whole document."""
 
+SECONDS: Final = len("2026-11-28T10:00:00")
+
 OCTETS: Final = "application/octet-stream"
 
 _SAFE: Final = "!#$&'()*+,/:;=?@[]~"  # of a URL; a stray % is encoded, too
@@ -46,6 +48,10 @@ class Item(NamedTuple):
 
     mark: str
     event: Event
+    entry: str = ""
+    """Id of the entry that it is a version of; empty: of none."""
+    time: str = ""
+    """When that version was made, to the second, as far as the feed says; earlier ones are smaller."""
 
 
 class Taken(NamedTuple):
@@ -131,7 +137,8 @@ def _item(place: Place, entry: Entry) -> Item:
         attributes["subject"] = entry.id
     if entry.time is not None and _is_valid("time", entry.time):
         attributes["time"] = entry.time
-    return Item(mark, compose(attributes, place.topic, entry.data, named=True))
+    event = compose(attributes, place.topic, entry.data, named=True)
+    return Item(mark, event, entry.id, (entry.time or "")[:SECONDS])
 
 
 def _whole(place: Place, content_type: str, body: bytes) -> Item:
