@@ -196,6 +196,25 @@ class TestPast:
         assert server.run("attempts", id_, "--limit", "1").out.splitlines() == [bad]
         assert server.run("attempts", id_, "--since", "2100-01-01T00:00:00Z").out == ""
 
+    def test_one_of_them_is_shown_as_it_was(self, server: Serving, receiver: Receiver) -> None:
+        id_, _ = subscribed(server, receiver, "shown", "--content", "data")
+        server.run("publish", "shown", '{"n":"\\u2028é"}')
+        receiver.wait(1)
+        (one,) = until(lambda: shown(server, "attempts", id_))
+        told = server.run("attempts", id_, one["id"])
+        lines = told.out.splitlines()
+        assert (told.code, told.err) == (0, "")
+        assert lines[0] == server.run("attempts", id_).out.strip()
+        assert f"> POST {receiver.url}/hook" in lines
+        assert "> webhook-sequence: 1" in lines
+        assert lines[lines.index(">") + 1] == '> {"n":"\\u2028é"}'
+        assert "< 200" in lines
+        document = json.loads(server.run("attempts", id_, one["id"], "--json").out)
+        assert document["request"]["body"] == '{"n":"\\u2028é"}'
+        nobody = server.run("attempts", id_, "nobody")
+        assert (nobody.code, nobody.out) == (1, "")
+        assert "404" in nobody.err
+
     def test_replayed_it_arrives_again_with_the_same_id(
         self, server: Serving, receiver: Receiver
     ) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, ParamSpec, TypeVar
 
+import msgspec
 import typer
 
 from hubbub.core.errors import HubbubError, Malformed
@@ -89,6 +90,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def print_json(answer: object) -> None:
+    """Print a server's answer for a program to read, indented for people who look at it."""
+    print(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
 
 
 def exit_code(error: HubbubError) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from hubbub.cli.options import DEFAULT_URL, Token, Url
-from hubbub.cli.outcome import printable, reported, run_async
+from hubbub.cli.outcome import print_json, printable, reported, run_async
 from hubbub.core.errors import Misconfigured
 
 
@@ -85,4 +84,4 @@ async def _work(
             print(made["url"])
         else:
             found = await client.sources.get(name)
-            print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+            print_json(found)

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from hubbub.cli.options import DEFAULT_URL, Token, Url
-from hubbub.cli.outcome import printable, reported, run_async
+from hubbub.cli.outcome import print_json, printable, reported, run_async
 from hubbub.core.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def subscribe(
     given = {name: one for name, one in members.items() if one}
     made = _run(url, token, lambda them: them.create(to, *(patterns or ()), **given))
     if json:
-        _print_json(made)
+        print_json(made)
     else:
         print(f"id      {made['id']}")
         print(f"secret  {made['protocolsettings']['secret']}")
@@ -114,6 +114,9 @@ def subscriptions(
 @reported
 def attempts(
     id: Id,  # noqa: A002
+    attempt: Annotated[
+        str | None, typer.Argument(metavar="ATTEMPT", help="Id of one, to see all of it.")
+    ] = None,
     *,
     outcome: Annotated[Outcome | None, typer.Option(help="Only those that ended so.")] = None,
     since: Annotated[str | None, typer.Option(help="A time, or an age such as 2h.")] = None,
@@ -122,22 +125,19 @@ def attempts(
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Show the newest attempts to deliver to a subscription."""
+    """Show the newest attempts to deliver to a subscription, or one with what was sent and answered."""
+    if attempt is not None:
+        one = _run(url, token, lambda them: them.attempt(id, attempt))
+        print_json(one) if json else _print_attempt(one)
+        return
     found = _run(
         url, token, lambda them: them.attempts(id, outcome=outcome, since=since, limit=limit)
     )
     if json:
-        _print_json(found)
+        print_json(found)
         return
     for one in found:
-        status = _status(one) or one.get("cause", "")
-        milliseconds = one["timings"]["total"]
-        print(
-            printable(
-                f"{_time(one['at'])} {one['outcome']:9} {status!s:8} {milliseconds:7.1f} ms"
-                f"  #{one['number']} {one['id']} {one.get('detail', '')}".rstrip()
-            )
-        )
+        print(printable(_line(one)))
 
 
 @reported
@@ -168,7 +168,7 @@ def _run(url: str, token: str | None, call: Callable[[AsyncSubscriptions], Await
 def _print_answer(action: str, answer: Any, *, json: bool) -> int:
     """Print what was answered; return the exit code: 1 for a test that was not taken."""
     if json:
-        _print_json(answer)
+        print_json(answer)
     elif action in ("get", "pause", "resume"):
         _print_one(answer)
     elif action in ("secret", "rotate_secret"):
@@ -184,7 +184,7 @@ def _print_answer(action: str, answer: Any, *, json: bool) -> int:
 
 def _print_all(found: list[dict[str, Any]], *, json: bool) -> None:
     if json:
-        _print_json(found)
+        print_json(found)
     for one in [] if json else found:
         topics = ",".join(one["topics"])
         lag = f"lag {one['lag']['events']}" if "lag" in one else ""
@@ -199,8 +199,36 @@ def _print_one(one: dict[str, Any]) -> None:
             print(printable(f"{name:17} {text}"))
 
 
-def _print_json(answer: Any) -> None:
-    print(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
+def _line(attempt: dict[str, Any]) -> str:
+    status = _status(attempt) or attempt.get("cause", "")
+    milliseconds = attempt["timings"]["total"]
+    return (
+        f"{_time(attempt['at'])} {attempt['outcome']:9} {status!s:8} {milliseconds:7.1f} ms"
+        f"  #{attempt['number']} {attempt['id']} {attempt.get('detail', '')}".rstrip()
+    )
+
+
+def _print_attempt(attempt: dict[str, Any]) -> None:
+    """Print an attempt as it went over the wire, as far as that is known."""
+    request, response = attempt["request"], attempt.get("response")
+    lines = [_line(attempt), "", f"> {request['method']} {request['url']}", *_message(request, ">")]
+    if response:
+        lines += ["", f"< {_status(attempt)}", *_message(response, "<")]
+    for line in lines:
+        print(printable(line).rstrip())
+
+
+def _message(message: dict[str, Any], mark: str) -> list[str]:
+    """Return headers, the body, and what is to be said of it."""
+    headers = [f"{mark} {name}: {value}" for name, value in message["headers"]]
+    body = message.get("body") or message.get("body_base64") or ""
+    note = message.get("body_note")
+    return [
+        *headers,
+        mark,
+        *(f"{mark} {line}" for line in body.split("\n")),
+        *([f"({note})"] if note else []),
+    ]
 
 
 def _events(answer: dict[str, Any]) -> str:

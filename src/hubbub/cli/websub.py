@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-import msgspec
 import typer
 
 from hubbub.cli import websub_shown as shown
 from hubbub.cli.options import DEFAULT_URL, Token, Url, seconds
-from hubbub.cli.outcome import REFUSED, printable, reported, run_async
+from hubbub.cli.outcome import REFUSED, print_json, printable, reported, run_async
 from hubbub.cli.pings import check_url, tell
 from hubbub.core.errors import Conflict, Misconfigured, NotFound
 
@@ -97,7 +96,7 @@ def subscribe(
     followed = _follow(url, token, feed, topic, name, options, seconds(wait))
     document = run_async(followed)
     if json:
-        _print_json(document)
+        print_json(document)
     else:
         print(shown.standing(document))
 
@@ -155,7 +154,7 @@ def status(
     """Show how what is followed stands; or whether the server's hub pushes a topic, and why not."""
     told = run_async(_ask(url, token, topic_url, callback))
     if json:
-        _print_json(told)
+        print_json(told)
         return
     for line in shown.followed(told) if topic_url is None else shown.explained(told):
         print(line)
@@ -259,7 +258,3 @@ async def _ask(url: str, token: str | None, topic: str | None, callback: str | N
         if topic is None:
             return await client.websub.followed()
         return await client.websub.explain(topic, callback)
-
-
-def _print_json(answer: Any) -> None:
-    print(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
