@@ -45,7 +45,7 @@ class WebSubOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     methods: tuple[str, ...] = ()
     """Signature methods by the host of callbacks, such as `push.example=sha1`: for subscribers that
     know only an old one and cannot say so."""
-    rate: Annotated[float, Meta(gt=0, le=100_000)] = 150.0
+    rate: Annotated[float, Meta(gt=0, le=100_000)] = 75.0
     """Requests to subscribe that are taken a second; the others wait some seconds, and are asked to
     come again. Each costs about a millisecond, which publishers would have to wait for."""
     burst: Annotated[int, Meta(ge=1)] = 20
