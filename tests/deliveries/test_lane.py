@@ -293,6 +293,20 @@ async def test_paused_keeps_its_place_and_resumes_there() -> None:
         assert r.receiver.offsets == [1, 2, 3]
 
 
+async def test_whoever_resumes_does_not_wait_for_the_next_attempt() -> None:
+    async with rig() as r:
+        await r.subscribe("t", schedule=[0, 3600])
+        r.receiver.answer = lambda _: Failed("status", 500)
+        await r.append(1)
+        await r.engine.change("s1", "paused", "")
+        r.receiver.answer = lambda _: OK
+        await r.time.advance(60)
+        assert r.receiver.offsets == []
+        await r.engine.change("s1", "active", "")
+        await settle()
+        assert r.receiver.offsets == [1]
+
+
 async def test_pausing_while_attempts_are_on_their_way_sends_nothing_twice() -> None:
     async with rig() as r:
         await r.subscribe("t", concurrency=2)

@@ -192,6 +192,21 @@ async def test_gap_fill_begins_when_the_subscriber_renews(hub: World, reader: Re
     assert came == [0, 1, 2]
 
 
+async def test_a_renewal_does_not_wait_for_the_next_attempt(hub: World, reader: Reader) -> None:
+    await hub.subscribe(reader, TOPIC)
+    reader.status = 503
+    await hub.publish("blog", b"1")
+    await hub.until(lambda: len(reader.pushed) == 2, step=0.5)
+    found = hub.subscription(reader, TOPIC)
+    assert found
+    assert found.state == "active", "it is no outage yet: the next attempt has a time of its own"
+    reader.status = 204
+    before = hub.time.now()
+    await hub.subscribe(reader, TOPIC)
+    await hub.until(lambda: len(reader.pushed) == 3, step=0.05)
+    assert hub.time.now() - before < 5
+
+
 async def test_35_a_slow_callback_delays_nobody(hub: World, reader: Reader) -> None:
     async with reading() as slow:
         slow.answer = lambda one: b"" if one.method == "POST" else slow.respond(one)  # never ends

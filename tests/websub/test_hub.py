@@ -290,6 +290,35 @@ async def test_a_crash_loses_no_request(hub: World, reader: Reader) -> None:
     assert not hub.hub.verifier.pending
 
 
+async def test_a_crash_does_not_begin_the_questions_anew(hub: World, reader: Reader) -> None:
+    reader.answer = lambda _: status(503)
+    await hub.ask(form(reader))
+    await hub.until(lambda: len(reader.asked) == 2, step=0.5)
+    await hub.time.advance(1)
+    await hub.restart(kill=True)
+    await hub.time.advance(DAY)
+    assert len(reader.asked) == len(hub.options.verify_schedule)
+    assert not hub.hub.verifier.pending
+
+
+@pytest.mark.parametrize("is_theirs", [True, False])
+async def test_why_one_is_over_is_remembered(hub: World, reader: Reader, is_theirs: bool) -> None:
+    await hub.subscribe(reader, TOPIC)
+    found = hub.subscription(reader, TOPIC)
+    assert found
+    if is_theirs:
+        await hub.ask({**form(reader), "hub.mode": "unsubscribe"})
+        await hub.until(lambda: not hub.subscription(reader, TOPIC))
+    else:
+        await hub.engine.remove(found.id)
+        hub.hub.deny(found, "by its owner")
+    await hub.until(lambda: not hub.hub.verifier.pending)
+    said = hub.hub.failures[found.id].reason
+    assert said == ("it has unsubscribed" if is_theirs else "it was ended here: by its owner")
+    await hub.subscribe(reader, TOPIC)
+    assert found.id not in hub.hub.failures
+
+
 async def test_a_crash_loses_no_subscription_and_none_of_its_events(
     hub: World, reader: Reader
 ) -> None:

@@ -135,10 +135,9 @@ class Engine:
                 lane = self._lane(
                     subscription, cursors.get(subscription.id) or self._first(subscription)
                 )
-                if lane.id in dead:
-                    await self._load(lane, dead=True)
-                if lane.id in waiting:
-                    await self._load(lane, dead=False)
+                for ids, is_dead in ((dead, True), (waiting, False)):
+                    if lane.id in ids:
+                        await self._load(lane, dead=is_dead)
                 lane.start()
             except HubbubError as error:  # one that cannot run must not keep the others from it
                 _log.error("subscription %s cannot run: %s", subscription.id, error.detail)
@@ -171,10 +170,8 @@ class Engine:
         return lane
 
     def _target(self, subscription: Subscription) -> Target:
-        secrets, credential = (
-            self._secrets.signing(subscription),
-            self._secrets.credential(subscription),
-        )
+        secrets = self._secrets.signing(subscription)
+        credential = self._secrets.credential(subscription)
         if len(secrets) > 1:
             self._rotating.add(subscription.id)
         return self._channel(subscription).target(subscription, secrets, credential)
@@ -306,6 +303,11 @@ class Engine:
             subscription = self._in_state(self._running(id).subscription, state, reason)
             await self._keeper.save(subscription)
             return subscription
+
+    def hurry(self, id: str) -> None:  # noqa: A002
+        """Try now what waits for another attempt: the endpoint was just heard of."""
+        if (lane := self._lanes.get(id)) is not None:
+            lane.start(hurry=True)
 
     async def replay(
         self,

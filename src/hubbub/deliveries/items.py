@@ -136,6 +136,12 @@ class Waiting:
         if len(self._heap) > 2 * len(self._parcels) + SPARE:  # most of it was taken otherwise
             self._heap = sorted((due, offset) for offset, (_, due, _) in self._parcels.items())
 
+    def hurry(self, now: float) -> None:
+        """Let all be due."""
+        for parcel, when, key in list(self._parcels.values()):
+            if when > now:
+                self.put(parcel, now, key)
+
     def get(self, offset: int) -> Parcel | None:
         """Return a parcel that waits."""
         found = self._parcels.get(offset)

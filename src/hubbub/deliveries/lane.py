@@ -25,8 +25,6 @@ from hubbub.deliveries.outage import EXPIRED, GONE, Outage
 from hubbub.deliveries.pace import Pace, host_of
 from hubbub.deliveries.shared import Shared
 
-TERM_OVER = "its term is over"
-
 MAX_AHEAD = 500
 """Settled events above one that hangs; beyond that it becomes a parcel, and the cursor moves on."""
 
@@ -155,7 +153,7 @@ class Lane:
         """Tell whether its term is over, in which case nothing more is sent."""
         subscription = self.subscription
         if subscription.expires and subscription.is_over(self._shared.now()):
-            self._shared.change(subscription, "expired", TERM_OVER)
+            self._shared.change(subscription, "expired", "its term is over")
             return True
         return False
 
@@ -356,11 +354,10 @@ class Lane:
 
     def note(self, items: Sequence[Item], exchange: Exchange, at: int, next_due: int) -> None:
         """Record an attempt."""
-        new_id, message = self._shared.new_id(), self.message(items)
-        self._shared.count(exchange.outcome)
-        self._shared.recorder.attempt(
-            self, attempt_record(new_id, self.subscription, message, items, exchange, at, next_due)
-        )
+        shared, message = self._shared, self.message(items)
+        shared.count(exchange.outcome)
+        made = (shared.new_id(), self.subscription, message, items, exchange, at, next_due)
+        shared.recorder.attempt(self, attempt_record(*made))
 
     # Changes from outside.
 
@@ -381,10 +378,12 @@ class Lane:
         self.let_go()
         if before == "outage":
             self.pace.start_small()
-        self.start()
+        self.start(hurry=True)
 
-    def start(self) -> None:
-        """Begin, in whatever state it is."""
+    def start(self, *, hurry: bool = False) -> None:
+        """Begin, in whatever state it is; in a hurry what waits is due now."""
+        if hurry:
+            self.waiting.hurry(self._shared.clock.monotonic())
         self.intake.is_open = self.state == "active"
         if self.state == "outage":
             self.outage.begin()

@@ -25,7 +25,7 @@ from aiohttp.connector import Connection
 from hubbub.core.clock import Clock
 from hubbub.net.addresses import Network, refusal
 from hubbub.net.options import EgressOptions
-from hubbub.net.resolver import Denied, JudgedNames
+from hubbub.net.resolver import ALLOWED, Denied, JudgedNames
 
 
 class Attempt:
@@ -112,7 +112,8 @@ class GuardedConnector(TCPConnector):
         attempt = ATTEMPT.get()
         why = refusal(str(sockaddr[0]), self._allowed)
         if why is not None:
-            attempt.denied = Denied("refused", f"{sockaddr[0]} may not be called: {why}")
+            detail = f"{sockaddr[0]} may not be called: {why}; {ALLOWED}"
+            attempt.denied = Denied("refused", detail)
             raise attempt.denied
         attempt.connecting = attempt.connecting or self._now()
         return socket.socket(family, kind, protocol)

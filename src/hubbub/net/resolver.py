@@ -8,6 +8,7 @@ that changes its mind between the check and the connection (rebinding) gains not
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,8 +24,13 @@ MAX_LOOKUPS = 32
 MAX_ADDRESSES = 8
 """Addresses of a name that are tried; all of them are judged."""
 
+ALLOWED = "egress.allow and egress.allow_fetch name the networks that may be"
+"""What whoever runs the gateway can do about it."""
+
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 """Give the addresses of a name in textual form. Raises OSError if there are none."""
+
+_log = logging.getLogger("hubbub.net")
 
 
 class Denied(Exception):
@@ -111,7 +117,9 @@ class JudgedNames:
         for address in found:
             why = refusal(address, self._allowed)
             if why is not None:
-                raise Denied("refused", f"{name} has the address {address}: {why}")
+                # Which one it is, is for whoever runs this, and not for whoever asked.
+                _log.info("%s has the address %s, which is not called: %s", name, address, why)
+                raise Denied("refused", f"{name} leads to what may not be called; {ALLOWED}")
         return found[:MAX_ADDRESSES]
 
     async def close(self) -> None:

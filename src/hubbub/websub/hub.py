@@ -40,7 +40,7 @@ from hubbub.websub.verifier import WITHIN, Verifier
 from hubbub.wire.websub import Publishing, Subscribing
 
 MAX_FAILURES: Final = 1000
-"""Refused requests that are remembered for whoever asks why nothing comes."""
+"""Refused requests and ends that are remembered for whoever asks why nothing comes."""
 
 FULL: Final = 3600.0
 """Seconds after which somebody may ask again whether there is room."""
@@ -67,6 +67,10 @@ class Engine(Protocol):
 
     async def change(self, id: str, state: State, reason: str) -> Subscription:  # noqa: A002
         """Put one into another state."""
+        ...
+
+    def hurry(self, id: str) -> None:  # noqa: A002
+        """Try now what waits for another attempt."""
         ...
 
     async def remove(self, id: str) -> None:  # noqa: A002
@@ -120,7 +124,7 @@ class WebSubHub:
     ) -> None:
         self.options = options
         self.failures: OrderedDict[str, Failure] = OrderedDict()
-        """The last failures, by the id of the subscription that there would be."""
+        """What came to nothing or to its end last, by the id of the subscription that there would be."""
         self._of: dict[str, set[str]] = {}
         """Ids of subscriptions by topic."""
         self._count = 0
@@ -208,6 +212,7 @@ class WebSubHub:
     def deny(self, subscription: Subscription, reason: str) -> None:
         """Tell a callback that its subscription is over (5.2): somebody here has ended it."""
         self._forget(subscription)
+        self._remember(subscription.id, f"it was ended here: {reason}")
         intent = Intent(mode="denied", subscription=subscription, reason=reason, asked=self._now())
         self._tasks.spawn(self.verifier.add(intent), "denial")
 
@@ -247,6 +252,7 @@ class WebSubHub:
                     await self._begin(intent)
                 elif (known := self._engine.subscriptions.get(intent.id)) is not None:
                     await self._end(known)
+                    self._remember(intent.id, "it has unsubscribed")
             except Unavailable:
                 raise
             except HubbubError as error:
@@ -267,6 +273,8 @@ class WebSubHub:
         await engine.put(subscription, start, within=WITHIN)
         if before is not None and before.state in ("outage", "disabled", "expired"):
             await engine.change(intent.id, "active", "")
+        elif before is not None:  # its callback is there
+            engine.hurry(intent.id)
         self._note(subscription)
 
     async def _end(self, subscription: Subscription) -> None:
@@ -279,10 +287,13 @@ class WebSubHub:
         Of a denial it stays remembered why there was one, not how the callback took it.
         """
         if intent.mode != "denied":
-            self.failures[intent.id] = Failure(self._now(), reason)
+            self._remember(intent.id, reason)
+        self._leave(intent.subscription)
+
+    def _remember(self, id_: str, reason: str) -> None:
+        self.failures[id_] = Failure(self._now(), reason)
         if len(self.failures) > MAX_FAILURES:
             self.failures.popitem(last=False)
-        self._leave(intent.subscription)
 
     def _note(self, subscription: Subscription) -> None:
         """Remember when to look at a subscription, and which topic it is of."""

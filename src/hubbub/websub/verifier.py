@@ -13,6 +13,7 @@ import base64
 import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
@@ -140,7 +141,7 @@ class Verifier:
         """Have something verified; it is durable when this returns. Raises `Unavailable`."""
         before = self._enter(intent)
         try:
-            await self._registry.put(KIND, intent.id, msgspec.json.encode(intent), within=WITHIN)
+            await self._write(intent, WITHIN)
         except HubbubError:
             self._leave(intent)
             if before is not None and intent.id not in self.pending:
@@ -245,9 +246,7 @@ class Verifier:
             if not self._active[host]:
                 del self._active[host]
             self._kick()
-        if (
-            self.pending.get(intent.id) is intent
-        ):  # else somebody asked for something else meanwhile
+        if self.pending.get(intent.id) is intent:  # else something else was asked for meanwhile
             await self._judged(intent, outcome, began, after)
 
     async def _judged(
@@ -274,6 +273,11 @@ class Verifier:
         again = msgspec.structs.replace(intent, attempts=attempts, due=due, problem=outcome.reason)
         self.pending[intent.id] = again
         self._queue(again)
+        with suppress(HubbubError):  # nothing but the count of attempts would be lost by a crash
+            await self._write(again, FORGET_WITHIN)
+
+    async def _write(self, intent: Intent, within: float) -> None:
+        await self._registry.put(KIND, intent.id, msgspec.json.encode(intent), within=within)
 
     async def _ask(self, intent: Intent) -> Verified | Unverified:
         challenge = base64.urlsafe_b64encode(self._entropy(CHALLENGE_BYTES)).rstrip(b"=").decode()
