@@ -65,6 +65,30 @@ async def test_polls_ask_for_what_came_after_our_position(us: Rig, world: World)
     assert world.asked_since == ["p-12"]
 
 
+async def test_some_of_what_was_there_may_be_wanted(us: Rig, world: World) -> None:
+    """They are asked for newest first, and come in their order; what is in both comes once."""
+    world.pages["/feed?order=desc&limit=3"] = Page(events(10, 9, 8), CE_BATCH_JSON)
+    after(world, "p-9", 10, 11)
+    after(world, "p-11")
+    await us.subscribed(backfill=3)
+    await us.pass_(1000)
+    assert await ids(us) == ["8", "9", "10", "11"]
+    assert us.stored()["position"] == "p-11"
+    world.asked_since.clear()
+    us.follow(backfill=3)
+    await us.pass_(8 * 3600)
+    assert (await ids(us))[4:] == [], "only at the beginning"
+
+
+async def test_what_is_wanted_of_before_may_not_be_had(us: Rig, world: World) -> None:
+    world.pages["/feed?order=desc&limit=3"] = Page(b"<html>", CE_BATCH_JSON)
+    after(world, "p-9", 10)
+    after(world, "p-10")
+    await us.subscribed(backfill=3)
+    await us.pass_(1000)
+    assert await ids(us) == ["10"]
+
+
 async def test_what_is_pushed_moves_the_position(us: Rig, world: World) -> None:
     after(world, "p-9")
     after(world, "p-11")

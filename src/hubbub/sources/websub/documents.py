@@ -7,8 +7,12 @@ after the position that was reached: nothing is missed there, however much there
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from hashlib import sha256
 from typing import Final
+
+from msgspec import DecodeError, Raw
+from msgspec.json import decode, encode
 
 from hubbub.core.errors import Malformed, TooLarge
 from hubbub.sources.websub import measure, plan
@@ -67,9 +71,12 @@ class Documents:
         """Take in a document that was fetched; tell whether it is another than the last one.
 
         Of the events of another gateway only its position is taken: `poll` asks for what comes after.
+        Those that are wanted from before are asked for as well.
         """
         position = dict(document.headers).get("hubbub-position", "")
         if position and is_events(document.content_type) and followed.options.split:
+            if followed.options.backfill and not state.position:
+                await self._fill(state, followed)
             state.position = state.position or position
             state.baseline = True
             return False
@@ -79,6 +86,15 @@ class Documents:
         state.digest = digest
         state.fetched, state.etag, state.modified = document.validators
         return is_other
+
+    async def _fill(self, state: State, followed: Followed) -> None:
+        """Take the newest events of another gateway, in their order. Raises `Failed`."""
+        wanted = {"order": "desc", "limit": str(followed.options.backfill)}
+        document = await self._fetch(state, followed, NOTHING, **wanted)
+        assert document is not None
+        with suppress(DecodeError):  # it is something else now
+            events = decode(document.body, type=list[Raw])
+            await self._take(state, followed, document._replace(body=encode(events[::-1])))
 
     async def _take(self, state: State, followed: Followed, document: Document) -> None:
         was_begun, new = state.baseline, 0
@@ -97,19 +113,20 @@ class Documents:
         plan.poll_later(state, followed, shared.options, shared.clock.now(), shared.rng)
 
     async def _fetch(
-        self, state: State, followed: Followed, known: Validators, *, since: str = ""
+        self, state: State, followed: Followed, known: Validators, **part: str
     ) -> Document | None:
+        """Fetch the document, or a `part` of the topic of another gateway."""
         shared = self._shared
         url = state.moved or followed.options.url
-        if since:
-            url = with_parameters(url, [("since", since)])
+        if part:
+            url = with_parameters(url, part.items())
         try:
             async with shared.turns:
                 document = await shared.fetcher.get(url, shared.dialogue.agent, known)
         except Failed as error:
             self._failed(state, followed, error)
             raise
-        if document is not None and not since:
+        if document is not None and not part:
             state.moved = document.moved or state.moved
         return document
 
