@@ -12,6 +12,7 @@ from channels.receiver import Receiver, receiving, status
 from hubbub import Hub
 from hubbub.core.contracts import Retention
 from hubbub.core.grants import EVERYONE
+from hubbub.deliveries import past
 from hubbub.deliveries.shown import RequestShown
 from hubbub.settings import Settings
 
@@ -87,3 +88,15 @@ async def test_a_request_for_consent_is_told_as_one() -> None:
         assert (receiver.got[0].method, shown.method) == ("OPTIONS", "OPTIONS")
         assert shown.body is None
         assert "consent" in (shown.body_note or "")
+
+
+async def test_what_is_very_large_together_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past, "MOST", 1000)
+    async with gateway() as hub, receiving() as receiver:
+        config = {"batch_size": 5, "batch_wait": 5}
+        document = {"sink": receiver.url, "topics": ["t"], "config": config}
+        id_ = (await hub.subscriptions.create(document, EVERYONE))["id"]
+        for number in range(5):
+            await hub.publish("t", {"n": number, "text": "x" * 300})
+        told = await request(hub, id_, receiver)
+        assert (told.body, told.body_note) == (None, past.HUGE.note)

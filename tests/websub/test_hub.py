@@ -301,6 +301,24 @@ async def test_a_crash_does_not_begin_the_questions_anew(hub: World, reader: Rea
     assert not hub.hub.verifier.pending
 
 
+async def test_what_is_done_is_forgotten_even_if_that_fails_at_first(
+    hub: World, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a later process would ask again, and begin again what has ended long ago."""
+
+    async def down(*_: object, **__: object) -> bool:
+        raise Unavailable("the disk is full", retry_after=1)
+
+    monkeypatch.setattr(hub.store.registry, "delete", down)
+    await hub.subscribe(reader, TOPIC)
+    await hub.time.advance(100)
+    assert await hub.store.registry.all("websub-intent")
+    monkeypatch.undo()
+    await hub.time.advance(100)
+    assert not await hub.store.registry.all("websub-intent")
+    assert len(reader.asked) == 1
+
+
 @pytest.mark.parametrize("is_theirs", [True, False])
 async def test_why_one_is_over_is_remembered(hub: World, reader: Reader, is_theirs: bool) -> None:
     await hub.subscribe(reader, TOPIC)

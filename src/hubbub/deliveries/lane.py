@@ -248,7 +248,7 @@ class Lane:
         for item in items:
             self.in_flight.pop(item, None)
         if isinstance(outcome, Delivered):
-            self._succeeded(items)
+            self._succeeded(items, pace)
         elif isinstance(outcome, Gone):
             self.give_back(items)
             self._shared.change(self.subscription, "disabled", GONE)
@@ -258,10 +258,10 @@ class Lane:
                 next_due = self._failed(item, outcome)
         self.note(items, exchange, at, next_due)
 
-    def _succeeded(self, items: Sequence[Item]) -> None:
+    def _succeeded(self, items: Sequence[Item], pace: Pace) -> None:
         self._streak.clear()
         self._unanswered = 0
-        has_grown = self.pace.succeeded()
+        has_grown = pace.succeeded()
         for item in items:
             self.settle(item)
         if len(self.intake.main.done) > MAX_AHEAD:

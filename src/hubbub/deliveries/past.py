@@ -23,7 +23,11 @@ TEST: Final = Rewritten(None, "a test event is in no log")
 FORGOTTEN: Final = Rewritten(None, "the log no longer keeps all of its events")
 LOST: Final = Rewritten(None, "its events were in a log that is no more")
 IDLE: Final = Rewritten(None, "the subscription cannot run, so nothing can be written for it")
+HUGE: Final = Rewritten(None, "its events are too large together to be written once more")
 """Why a body is not written once more."""
+
+MOST: Final = 2 * 1024 * 1024
+"""Bytes of events that are read for one body, of which the beginning is shown; a single one is always."""
 
 STEP: Final = 1000
 """Dead letters that are made due at a time."""
@@ -121,9 +125,13 @@ class Past:
         if not attempt.message.startswith(f"{self._log.epoch}-"):
             return LOST
         records: list[Record] = []
+        size = 0
         for offset in attempt.offsets:
             if (record := await self._record(offset)) is None:
                 return FORGOTTEN
+            size += len(record.json)
+            if records and size > MOST:
+                return HUGE
             records.append(record)
         ready = self._engine.lanes.get(attempt.subscription)
         return IDLE if ready is None else await ready.target.rewrite(attempt, records)

@@ -302,12 +302,25 @@ class Verifier:
                 await self._verified(intent)
             else:
                 await self._failed(intent, reason)
-            self._leave(intent)
-            if intent.id not in self.pending:  # what was asked for anew is written in its place
-                await self._registry.delete(KIND, intent.id, within=FORGET_WITHIN)
         except Exception as error:  # noqa: BLE001  it is to be tried again, whatever it was
             _log.warning("what a verification changes could not be kept: %r", error)
             self._timers.call_later(TRY_AGAIN, lambda: self._queue(intent))
+        else:
+            self._leave(intent)
+            await self._forget(intent.id)
+
+    async def _forget(self, id_: str) -> None:
+        """Forget what need not be asked any more: a later process would ask, and begin it anew."""
+        if id_ in self.pending or self._is_stopping:
+            return  # what was asked for anew is written in its place
+        try:
+            await self._registry.delete(KIND, id_, within=FORGET_WITHIN)
+        except HubbubError as error:
+            _log.warning("what was verified could not be forgotten: %s", error.detail)
+            self._timers.call_later(TRY_AGAIN, lambda: self._forget_later(id_))
+
+    def _forget_later(self, id_: str) -> None:
+        self._tasks.spawn(self._forget(id_), "forgetting")
 
 
 def host_of(intent: Intent) -> str:

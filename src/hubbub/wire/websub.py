@@ -211,7 +211,7 @@ def _url(text: str, name: str) -> str:
     if len(text) > MAX_URL:
         raise Malformed(f"{name} has at most {MAX_URL} characters")
     if not _SCHEME.match(text) or _CONTROL.search(text):
-        raise Malformed(f"{name} is a URL that starts with http:// or https://")
+        raise Malformed(f"{name} is a URL that starts with http:// or https://, without blanks")
     if "#" in text:
         raise Malformed(f"{name} has no fragment: leave out # and what follows")
     return text

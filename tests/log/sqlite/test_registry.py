@@ -96,6 +96,25 @@ async def test_an_append_takes_so_much_along_and_no_more(log: SqliteLog, commits
     assert not commits.alone
 
 
+async def test_a_commit_takes_no_more_along_however_many_appends_it_has(
+    log: SqliteLog, commits: Commits
+) -> None:
+    count = module.MOST * 3
+    puts = (log.registry.put("k", f"{n:03}", b"{}", within=LONG) for n in range(count))
+    tasks = await begin(*puts)
+    appends = await begin(*(log.append(events(1)) for _ in range(50)))
+    await asyncio.gather(*appends)
+    assert max(commits.appends) <= module.MOST / module.ALONG
+    while not all(task.done() for task in tasks):
+        await log.append(events(1))
+    assert len(await names(log)) == count
+
+
+async def test_closed_by_two_at_once(sqlite: Engine) -> None:
+    log = await sqlite.open(LogOptions())
+    await asyncio.gather(log.close(), log.close())
+
+
 async def test_the_least_patient_decides(log: SqliteLog, commits: Commits) -> None:
     tasks = await begin(log.registry.delete("k", "a", within=LONG))
     assert await log.registry.put("k", "a", b"1", within=0.001) == 1

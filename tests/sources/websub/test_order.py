@@ -11,6 +11,7 @@ from hubbub.sources.websub.options import FollowOptions
 from hubbub.sources.websub.plan import HELD
 from hubbub.sources.websub.state import State, Tally
 from sources.websub.test_plan import NOW, A, callback, state
+from sources.websub.test_plan import followed as source
 from sources.websub.world import DAY, Rig, World, atom, entry
 
 pytestmark = pytest.mark.anyio
@@ -205,3 +206,42 @@ async def test_how_new_entries_are_is_known_of_so_many(
     for number in range(3, 9):
         assert await us.world.push(atom(version(number, "x", 10))) == [200]
     assert list(us.follower().intake._dated) == ["urn:e:6", "urn:e:7", "urn:e:8"]
+
+
+async def test_a_late_push_that_nobody_has_seen_is_looked_at(us: Rig, world: World) -> None:
+    """It may be what the publisher has after all, with a time that was corrected."""
+    await pushed(us, world)
+    assert await world.push(atom(version(4, "wrong", 30))) == [200]
+    world.page(atom(version(4, "right", 10)))
+    assert await world.push(atom(version(4, "right", 10))) == [200]
+    assert (await titles(us))[-1] == "wrong"
+    await us.pass_(plan.UNSURE + 10)
+    assert (await titles(us))[-1] == "right"
+
+
+async def test_one_that_was_seen_costs_no_look(us: Rig, world: World) -> None:
+    await pushed(us, world)
+    old, new = version(4, "old", 10), version(4, "new", 30)
+    for one in (old, new, old):
+        assert await world.push(atom(one)) == [200]
+    world.fetched.clear()
+    await us.pass_(plan.UNSURE + 10)
+    assert world.fetched == []
+
+
+def test_news_that_a_hub_told_of_waits_for_nobody() -> None:
+    """It does not say again what it has said."""
+    one = followed(NOW)
+    plan.look_soon(one, NOW)
+    plan.after_a_break(one, OPTIONS, NOW, Random(1))
+    assert one.poll_at is not None
+    assert one.poll_at <= NOW + SOON
+    plan.poll_later(one, source(), OPTIONS, NOW, Random(1))
+    assert not one.is_told
+
+
+def test_what_is_polled_more_often_anyway_is_not_held() -> None:
+    one = followed(NOW)
+    plan.after_a_break(one, OPTIONS, NOW, Random(1), source(poll=300))
+    assert one.poll_at is not None
+    assert one.poll_at <= NOW + SOON

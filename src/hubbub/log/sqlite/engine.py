@@ -202,6 +202,8 @@ class SqliteLog:
         if self._is_closed:
             return
         await self.registry.flush()
+        if self._is_closed:
+            return  # by somebody else meanwhile
         self._is_closed = True
         self._refusal = "the log is closed: send it again to the server that comes after"
         await self._readers.stop()

@@ -28,7 +28,8 @@ MOST: Final = 100
 """Changes in one transaction: the log's appends wait for it, a millisecond or two at the most."""
 
 ALONG: Final = 20
-"""Changes that go along with appends: a fraction of a millisecond."""
+"""Changes that go along with an append: a fraction of a millisecond. Appends that are committed together
+take no more than `MOST` along."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _versions: Final = msgspec.json.Decoder(list[tuple[str, str, int]])
@@ -64,6 +65,8 @@ class SqliteRegistry:
         self._writing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         """Of when the changes that can wait are written by themselves."""
+        self._along = 0
+        """Changes that are on their way along with appends."""
         self._due = 0.0
         """When that is."""
 
@@ -103,10 +106,21 @@ class SqliteRegistry:
         """Return some of the changes that wait, for the commit of an append that begins now."""
         if not self._waiting:
             return None
-        changes = self._take(ALONG)
+        room = min(ALONG, MOST - self._along)  # appends at once are one commit
+        if room <= 0:
+            return None
+        changes = self._take(room)
+        self._along += len(changes)
         written: asyncio.Future[list[int]] = self._loop.create_future()
-        written.add_done_callback(lambda _: _written(changes, written))
+        written.add_done_callback(lambda _: self._landed(changes, written))
         return Job(lambda database: _apply(database, changes), written)
+
+    def _landed(self, changes: Sequence[_Change], written: asyncio.Future[list[int]]) -> None:
+        self._along -= len(changes)
+        if (error := written.exception()) is None:
+            _answer(changes, written.result())
+        else:
+            _refuse(changes, error)
 
     async def flush(self) -> None:
         """Write what can wait, too."""
@@ -154,13 +168,6 @@ class SqliteRegistry:
         if not self._waiting:
             self._stop_timer()
         return changes
-
-
-def _written(changes: Sequence[_Change], written: asyncio.Future[list[int]]) -> None:
-    if (error := written.exception()) is None:
-        _answer(changes, written.result())
-    else:
-        _refuse(changes, error)
 
 
 def _answer(changes: Sequence[_Change], answers: Sequence[int]) -> None:

@@ -105,7 +105,7 @@ class Followers:
             follower = Follower(name, state or State(url=""), followed, shared)
             follower.intake.seen = seen.get(name, {})
             follower.make_known()
-            plan.after_a_break(follower.state, shared.options, self._now(), shared.rng)
+            plan.after_a_break(follower.state, shared.options, self._now(), shared.rng, followed)
             is_closed = name in opened and opened[name] is None
             (self._closed if is_closed else self._followers)[name] = follower
         self._rebase()
@@ -256,6 +256,9 @@ class Followers:
                 await follower.intake.take(state, followed, content_type, body, is_push=True)
             except (Malformed, TooLarge) as error:
                 state.note = f"a delivery cannot be read: {error.detail}"
+            if follower.intake.is_unsure and state.poll_at is not None:
+                follower.intake.is_unsure = False
+                state.poll_at = min(state.poll_at, self._now() + plan.UNSURE)
         if measure.pushed(state, one.hub, self._now()):
             state.poll_at = self._now() + plan.interval(state, followed, self._shared.options)
         await follower.save()

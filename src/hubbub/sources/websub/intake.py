@@ -70,6 +70,8 @@ class Intake:
         """Marks of the events of our topic, for those of other gateways; oldest first."""
         self._dated: dict[str, str] = {}
         """When the newest version was made that this process has seen of an entry; oldest first."""
+        self.is_unsure = False
+        """Whether a push was refused as late that nobody has seen: only the publisher knows if it is."""
         self._recalled = ("", 0)
         """The topic that they are of, and the offset up to which."""
         self._kept = kept
@@ -120,6 +122,8 @@ class Intake:
                 self._recalled = ("", 0)
                 raise Unavailable("the log is busy; try again", retry_after=1) from None
         items = [one for one in found.items if not (is_push and self._is_late(one))]
+        late = {one.mark for one in found.items} - {one.mark for one in items}
+        self.is_unsure = self.is_unsure or not late <= self.seen.keys()
         fresh = [item for item in items if self._is_new(state, found, item.mark)]
         wanted = fresh
         if not (state.baseline or is_push):

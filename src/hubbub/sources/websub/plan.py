@@ -50,6 +50,9 @@ HELD: Final = 3900.0
 """Seconds for which a poll after a start lets a hub go first that pushes: what we missed it tries again,
 ours at least once an hour, and in the order in which it came."""
 
+UNSURE: Final = 300.0
+"""Seconds after which it is looked what the publisher has, where a push seemed to be an older version."""
+
 MAX_URL: Final = 2048
 """Characters of a topic or hub: what is called anywhere here has at most that."""
 MAX_HUBS: Final = 5
@@ -153,24 +156,33 @@ def verified_within(state: State, now: float) -> float:
 
 def look_soon(state: State, now: float) -> None:
     """Plan a poll because a hub said that there is news, without saying which."""
-    state.poll_at = max(now, state.last_poll + APART)
+    state.poll_at, state.is_told = max(now, state.last_poll + APART), True
 
 
-def after_a_break(state: State, options: FollowOptions, now: float, rng: Random) -> None:
+def after_a_break(
+    state: State,
+    options: FollowOptions,
+    now: float,
+    rng: Random,
+    followed: Followed | None = None,
+) -> None:
     """Plan a poll soon after a start, for what was pushed while we were away; not all at once.
 
     A hub that pushes goes first: a poll finds what the document lists now, and what it does not list
-    any more would come after that. However often we start, the poll is late by `HELD` at the most.
+    any more would come after that. However often we start, the poll is late by `HELD` at the most. What
+    it has told us of, without saying what it is, it does not tell again: that waits for nobody, and
+    neither does a source that is polled more often than that.
     """
     if state.poll_at is None:
         return
     soon = now + rng.uniform(0, options.poll_silent)
-    if is_pushed(state, now):
-        latest = state.last_poll + options.poll + HELD
-        state.poll_at = max(soon, min(soon + HELD, latest))
+    planned = min(state.poll_at, soon)
+    interval = (followed and followed.options.poll) or options.poll
+    if is_pushed(state, now) and not state.is_told and interval > HELD:
+        state.poll_at = max(planned, min(soon + HELD, state.last_poll + interval + HELD))
         _renew_after(state, state.poll_at)
     else:
-        state.poll_at = min(state.poll_at, soon)
+        state.poll_at = planned
 
 
 def _renew_after(state: State, at: float) -> None:
@@ -306,6 +318,7 @@ def poll_later(
 ) -> None:
     """Plan the poll after one that succeeded."""
     state.poll_failures, state.last_poll, state.trouble = 0, now, ""
+    state.is_told = False
     state.poll_at = now + interval(state, followed, options) * rng.uniform(0.9, 1.1)
 
 

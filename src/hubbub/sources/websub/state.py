@@ -114,6 +114,8 @@ class State(msgspec.Struct, kw_only=True, omit_defaults=True):
     poll_failures: int = 0
     last_poll: float = 0.0
     """When a poll succeeded last."""
+    is_told: bool = False
+    """Whether a hub has said since that there is news which only a poll finds."""
 
     etag: str = ""
     modified: str = ""
