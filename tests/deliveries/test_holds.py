@@ -60,6 +60,16 @@ async def test_a_pause_outlives_a_change(members: dict[str, Any]) -> None:
         assert sorted(r.receiver.offsets) == [1, 2]
 
 
+async def test_a_pause_is_no_longer_than_it_may_be_from_now_on() -> None:
+    async with rig() as r:
+        begun = await held(r, busy(86_400), max_retry_after=86_400)
+        await change(r, config={"jitter": 0, "concurrency": 1, "max_retry_after": 600})
+        await r.time.advance(599)
+        assert len(r.receiver.got) == 1
+        await r.time.advance(1)
+        assert r.receiver.got[1][0] - begun == 600
+
+
 async def test_a_pause_is_not_one_of_another_host() -> None:
     async with rig() as r:
         await held(r, busy(120))

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from hubbub.core.outcome import Failed
 from hubbub.core.subscription import Policy
-from hubbub.deliveries.decide import hold
+from hubbub.deliveries.decide import MAX_HOLD, hold
 
 ROUNDING = 1e-6
 """What may be missing of an attempt: sums of floats never come out even."""
@@ -27,8 +27,9 @@ class Pace:
         self._tokens = 0.0
         self._filled = float("-inf")
         """When the tokens were counted last; before that there is a whole burst of them."""
+        self._asked = self._until = float("-inf")
+        """When the endpoint asked for a pause last, and until when nothing is sent."""
         self.revise(policy, rate)
-        self._until = float("-inf")
         self.pleas = 0
         """Answers in a row that asked for less."""
 
@@ -40,6 +41,8 @@ class Pace:
         self._limit = limit
         self._rate = min((one for one in (policy.rate, rate) if one), default=0.0)
         self._burst = max(1.0, self._rate)
+        # A pause ends no later than one that would be asked for by this policy.
+        self._until = min(self._until, self._asked + max(policy.max_retry_after, MAX_HOLD))
 
     @property
     def allowed(self) -> int:
@@ -65,6 +68,7 @@ class Pace:
     def heed(self, outcome: Failed, policy: Policy, now: float) -> None:
         """Leave the endpoint alone for as long as it asks, if it does; `now` is monotonic."""
         if pause := hold(outcome, self.pleas, policy):
+            self._asked = now
             self.hold(now + pause)
 
     def hold(self, until: float) -> None:
