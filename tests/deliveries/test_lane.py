@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from deliveries.rig import DOWN, OK, SICK, rig, settle
+from hubbub.core.event import compose
 from hubbub.core.outcome import Failed, Gone
 from hubbub.core.start import EARLIEST, LATEST
+from hubbub.deliveries.items import MAX_BYTES
 
 pytestmark = pytest.mark.anyio
 
@@ -564,3 +566,23 @@ async def test_nothing_passes_a_probe_that_is_under_way() -> None:
         made.receiver.answer = lambda _: OK
         await made.time.advance(60)
         assert made.receiver.offsets == [1, 2, 3, 5]  # 4 is news of the outage
+
+
+async def test_what_is_tried_again_is_in_requests_as_large_as_the_first_ones() -> None:
+    async with rig() as r:
+        await r.subscribe("t", batch_size=100, concurrency=1, schedule=[0, 5, 5], outage_after=100)
+        r.receiver.answer = lambda _: Failed("status", 500)
+        text = b'"%b"' % (b"x" * 100_000)
+        values = {"specversion": "1.0", "source": "/t", "type": "t"}
+        values["datacontenttype"] = "application/json"
+        await r.log.append(
+            [compose({**values, "id": str(n)}, "t", text, named=False) for n in range(30)]
+        )
+        await settle()
+        await r.time.advance(6)
+        r.receiver.answer = lambda _: OK
+        await r.time.advance(30)
+        sizes = [sum(len(one.json) for one in order.records) for _, order, _ in r.receiver.got]
+        assert len(sizes) >= 9
+        assert max(sizes) <= MAX_BYTES
+        assert sorted(r.receiver.offsets) == list(range(1, 31))

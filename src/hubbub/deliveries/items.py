@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 
 from hubbub.core.event import Record
 from hubbub.core.subscription import Parcel, Policy, Trigger
@@ -81,15 +82,10 @@ class Queue:
 
     def take(self, most: int) -> list[Item]:
         """Take up to `most` items, of `MAX_BYTES` at the most; their keys stay busy until let go."""
-        ready, items, size = self._ready, list[Item](), 0
-        while ready and len(items) < most:
-            record = ready[0].record
-            size += 0 if record is None else len(record.json)
-            if items and size > MAX_BYTES:
-                break
-            items.append(ready.popleft())
-        self._size -= len(items)
-        return items
+        ready = self._ready
+        count = fitting(islice(ready, most))
+        self._size -= count
+        return [ready.popleft() for _ in range(count)]
 
     def occupy(self, key: str) -> None:
         """Hold back what comes of a key."""
@@ -110,6 +106,17 @@ class Queue:
         self._ready.clear()
         self._held = {key: deque[Item]() for key in busy if key}
         self._size = 0
+
+
+def fitting(items: Iterable[Item]) -> int:
+    """Return how many of the first items go into one request: `MAX_BYTES`, or one that is larger."""
+    count = size = 0
+    for item in items:
+        size += 0 if item.record is None else len(item.record.json)
+        if count and size > MAX_BYTES:
+            break
+        count += 1
+    return count
 
 
 MAX_BYTES = 1024 * 1024

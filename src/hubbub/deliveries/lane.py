@@ -20,7 +20,7 @@ from hubbub.deliveries.consent import Consent
 from hubbub.deliveries.dead import DeadLetters
 from hubbub.deliveries.decide import Again, Bury, Step, blames_endpoint, decide, describe
 from hubbub.deliveries.intake import RETRY_READ, Intake
-from hubbub.deliveries.items import Item, Waiting
+from hubbub.deliveries.items import Item, Waiting, fitting
 from hubbub.deliveries.outage import EXPIRED, GONE, Outage
 from hubbub.deliveries.pace import Pace, host_of
 from hubbub.deliveries.shared import Shared
@@ -204,10 +204,7 @@ class Lane:
 
     def _abandon(self, items: Sequence[Item]) -> None:
         """Leave what is still in flight of some events as it was."""
-        left = [item for item in items if item in self.in_flight]
-        for item in left:
-            del self.in_flight[item]
-        self.give_back(left)
+        self.give_back([item for item in items if self.in_flight.pop(item, ...) is None])
 
     async def _readable(self, items: list[Item], at: int) -> list[Item]:
         """Read parcels again; those that the log has forgotten are over."""
@@ -219,7 +216,9 @@ class Lane:
                 found.append(item)
             else:
                 self._conclude([item], Exchange(EXPIRED), at, self.pace)
-        return found
+        most = fitting(found)
+        self._abandon(found[most:])  # they are due, and in the next request
+        return found[:most]
 
     async def attempt(self, items: Sequence[Item]) -> Exchange:
         """Try once to deliver some events in one request."""
