@@ -69,6 +69,7 @@ class Gateway:
         web: WebOptions | None = None,
         publish: PublishOptions | None = None,
         auth: AuthOptions | None = None,
+        websub: WebSubOptions | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.clock = clock or FakeClock()
@@ -133,7 +134,7 @@ class Gateway:
             unseal=lambda text, _: text,
         )
         self._websub = WebSub(
-            options=WebSubOptions(),
+            options=websub or WebSubOptions(),
             log=self.log,
             engine=self.deliveries,
             vault=vault,
@@ -173,8 +174,8 @@ class Gateway:
         await self.egress.close()
         await self.streams.stop()
 
-    def hubs(self, base: str) -> list[str]:
-        return self._websub.urls(base)
+    def hubs(self, base: str, url: str) -> list[str]:
+        return self._websub.urls(base, url)
 
     def metrics(self, accept: str) -> tuple[str, bytes]:
         return "text/plain; version=0.0.4", b"# nothing\n"

@@ -287,9 +287,9 @@ class Hub:
             self.followers.wake()
             await self._websub.reached_at(base)
 
-    def hubs(self, base: str) -> list[str]:
-        """Return the WebSub hubs of our topics; `base` is the URL under which we are asked."""
-        return self._websub.urls(base)
+    def hubs(self, base: str, url: str) -> list[str]:
+        """Return the WebSub hubs that tell of what is at `url`, which is below our own URL `base`."""
+        return self._websub.urls(base, url)
 
     async def _news(self, topic: str, kind: str, data: object) -> None:
         """Publish what deliveries have to tell."""

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
 from hubbub.core.clock import Clock, Timers
+from hubbub.core.errors import Malformed
 from hubbub.core.event import Event, Published, Record
 from hubbub.core.grants import Grants, Principal
 from hubbub.core.position import Position
@@ -26,13 +27,14 @@ from hubbub.net import Egress, check_target
 from hubbub.observe.metrics import Reader
 from hubbub.sources.websub.followers import Followers
 from hubbub.streams.history import History
-from hubbub.websub import pings
+from hubbub.websub import own, pings
 from hubbub.websub.admission import Admission, settings_of
 from hubbub.websub.foreign import Foreign, log_topic
 from hubbub.websub.hub import WebSubHub
 from hubbub.websub.options import WebSubOptions
 from hubbub.websub.status import Informant
 from hubbub.wire.feeds import NEWEST
+from hubbub.wire.websub import MAX_URL
 
 Newest = Callable[[Subscription, int], Awaitable[Sequence[Record]]]
 
@@ -58,6 +60,8 @@ def newest(log: Tail, history: History) -> Newest:
 
 class WebSub:
     """What a gateway has of WebSub."""
+
+    hub: WebSubHub
 
     def __init__(  # noqa: PLR0913  what it stands on
         self,
@@ -125,10 +129,20 @@ class WebSub:
         """Tell other hubs of our topics from now on, which are below this URL."""
         await pings.sync(self._engine, self.options, base, int(self._clock.now() * 1000))
 
-    def urls(self, base: str) -> list[str]:
-        """Return the hubs of our topics; `base` is our own URL."""
+    def urls(self, base: str, url: str) -> list[str]:
+        """Return the hubs that tell of what is at `url`, below our own URL `base` (websub 53).
+
+        Ours tells of whatever it takes as a topic, hubs of others of what they are pinged about;
+        none at all of what is no topic, such as several patterns at once.
+        """
+        try:
+            topic = own.read(url, base) if len(url) <= MAX_URL else None
+        except Malformed:
+            topic = None
+        if topic is None:
+            return []
         ours = [f"{base}/hub"] if self.options.enabled else []
-        return [*ours, *self.options.hubs]
+        return [*ours, *(self.options.hubs if pings.is_told(self.options, topic) else ())]
 
     def readers(self, followers: Followers) -> dict[str, Reader]:
         """Name what the metrics are read from."""

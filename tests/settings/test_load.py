@@ -135,7 +135,7 @@ def test_structures_and_durations_in_the_file(write):
         ("[hall]\nis_open = 1", "hall.is_open: expected `bool`, got `int`"),
         ('[hall]\ntimeout = "soon"', "hall.timeout: is a number of seconds, or a text such as 90s"),
         ("[hall]\ntimeout = 0", "hall.timeout: expected `float` > 0.0"),
-        ('[hall]\ncolour = "green"', "hall.colour: cannot be 'green'"),
+        ('[hall]\ncolour = "green"', "hall.colour: cannot be 'green'; it is one of blue, red"),
         (
             '[[hall.doors]]\nname = "a"\nhodl = 1',
             "hall.doors: has no member hodl; did you mean hold",

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -17,6 +18,7 @@ from hubbub.core.grants import EVERYONE, Grants
 from hubbub.core.start import LATEST
 from hubbub.web.auth import ApiKey, AuthOptions
 from hubbub.web.options import WebOptions
+from hubbub.websub.options import WebSubOptions
 from hubbub.wire.websub import Subscribing, parse
 
 pytestmark = pytest.mark.anyio
@@ -198,6 +200,57 @@ async def test_53_54_56_58_a_representation_names_its_hub_and_itself(
     reply = await client("GET", f"/topics/blog{query}", b"", [("accept", accept)] if accept else [])
     links = f'<{BASE}/hub>; rel="hub", <{TOPIC}{suffix}>; rel="self"'
     assert reply.get("link") == links
+
+
+@pytest.mark.parametrize("pattern", ["blog/*", "**", "*/a"])
+@pytest.mark.parametrize("form", ["", "batch", "atom", "json-feed", "latest"])
+async def test_53_58_a_pattern_names_our_hub_and_itself(
+    client: Client, gateway: Gateway, pattern: str, form: str
+) -> None:
+    await publish(client, "text/plain", b"x", "blog/a")
+    url = f"{BASE}/topics/{pattern}" + (f"?format={form}" if form else "")
+    reply = await client("GET", url.removeprefix(BASE))
+    assert reply.get("link") == f'<{BASE}/hub>; rel="hub", <{url}>; rel="self"'
+    if form == "atom":
+        links = ET.fromstring(reply.body).findall("{http://www.w3.org/2005/Atom}link")
+        found = [(one.get("rel"), one.get("href")) for one in links]
+        assert ("hub", f"{BASE}/hub") in found
+        assert ("self", url) in found
+    if form == "json-feed":
+        assert reply.json()["hubs"] == [{"type": "WebSub", "url": f"{BASE}/hub"}]
+        assert reply.json()["feed_url"] == url
+    head = await client("HEAD", url.removeprefix(BASE))
+    assert head.get("link") == reply.get("link")
+    asked = ASKED | {"hub.topic": url, "hub.callback": f"{CALLBACK}?{form}"}
+    assert (await ask(client, asked)).status == 202
+    assert url in [one.topic for one in gateway.websub.verifier.pending.values()]
+
+
+async def test_several_patterns_are_no_topic_and_name_no_hub(client: Client) -> None:
+    await publish(client, "text/plain", b"x", "blog/a")
+    for query in ("", "topic=blog/*&topic=shop&"):
+        reply = await client("GET", f"/events?{query}format=json-feed")
+        assert "link" not in reply
+        assert "hubs" not in reply.json()
+        assert reply.json()["items"]
+        assert b'rel="hub"' not in (await client("GET", f"/events?{query}format=atom")).body
+
+
+async def test_53_hubs_of_others_are_named_where_they_are_told() -> None:
+    options = WebSubOptions(hubs=("https://hub.example/",), representations=("atom",))
+    async with running_gateway(web=WebOptions(public_url=BASE), websub=options) as made:
+        client = Client(made.app())
+        for path, is_told in (
+            ("blog?format=atom", True),
+            ("blog?format=json-feed", False),
+            ("blog", False),
+            ("*?format=atom", False),
+        ):
+            reply = await client("GET", f"/topics/{path}")
+            assert f"<{BASE}/hub>" in str(reply.get("link"))
+            assert ("<https://hub.example/>" in str(reply.get("link"))) is is_told, path
+            if "format" in path:
+                assert (b"https://hub.example/" in reply.body) is is_told, path
 
 
 async def subscribed(gateway: Gateway) -> str:

@@ -515,7 +515,7 @@ async def test_a_hub_can_be_switched_off(reader: Reader) -> None:
     async with world(enabled=False) as hub:
         with pytest.raises(NotFound):
             await hub.ask(form(reader))
-        assert hub.websub.urls(BASE) == []
+        assert hub.websub.urls(BASE, TOPIC) == []
 
 
 async def test_a_full_hub_says_so(

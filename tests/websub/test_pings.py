@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from channels.receiver import status
+from hubbub.websub.options import WebSubOptions
 from websub.rig import Reader, World, reading, world
 
 pytestmark = pytest.mark.anyio
@@ -108,9 +109,63 @@ async def test_a_hub_that_is_not_in_the_settings_any_more_is_not_told(other: Rea
 
 async def test_54_the_hubs_of_others_are_advertised_beside_ours(other: Reader) -> None:
     async with world(hubs=("https://hub.example/",)) as made:
-        assert made.websub.urls(BASE) == [f"{BASE}/hub", "https://hub.example/"]
+        assert made.websub.urls(BASE, PLAIN) == [f"{BASE}/hub", "https://hub.example/"]
     async with world(hubs=("https://hub.example/",), enabled=False) as made:
-        assert made.websub.urls(BASE) == ["https://hub.example/"]
+        assert made.websub.urls(BASE, PLAIN) == ["https://hub.example/"]
+
+
+@pytest.mark.parametrize(
+    ("path", "hubs"),
+    [
+        ("blog?format=atom", ["ours", "theirs"]),
+        ("blog", ["ours"]),  # a representation that they are not told of
+        ("blog?format=json-feed", ["ours"]),
+        ("blog?format=atom&type=a", ["ours"]),  # no ping says what a topic is narrowed to
+        ("blog?format=atom&filter=type%3D'a'", ["ours"]),
+        ("private/a?format=atom", ["ours"]),  # not in hub_topics
+        ("hubbub/websub/a?format=atom", ["ours"]),
+        ("*?format=atom", ["ours"]),
+        ("**?format=atom", ["ours"]),
+        ("a**?format=atom", []),  # what our hub does not take either
+        ("blog?format=atom&since=earliest", []),
+        ("blog?format=atom&type=" + "a" * 2048, []),
+    ],
+)
+async def test_53_hubs_of_others_are_advertised_on_what_they_are_told_of(
+    path: str, hubs: list[str]
+) -> None:
+    urls = {"ours": f"{BASE}/hub", "theirs": "https://hub.example/"}
+    options = {"hub_topics": ("*", "hubbub/**"), "representations": ("atom",)}
+    async with world(hubs=(urls["theirs"],), **options) as made:
+        assert made.websub.urls(BASE, f"{BASE}/topics/{path}") == [urls[one] for one in hubs]
+        assert made.websub.urls(BASE, f"{BASE}/events?format=atom") == []
+
+
+@pytest.mark.parametrize(
+    "hub",
+    [
+        "x",
+        "",
+        "ftp://hub.example/",
+        "https://",
+        "https:///hub",
+        "https://hub.example/ b",
+        "https://hub.example /",
+        "https://hub.example/#a",
+        'https://hub.example/">',
+        "https://h\u00fcb.example/",
+        "https://me:secret@hub.example/",
+    ],
+)
+def test_a_hub_that_is_no_url_is_refused_at_the_start(hub: str) -> None:
+    with pytest.raises(ValueError, match=r"such as https://hub\.example/") as refused:
+        WebSubOptions(hubs=("https://good.example:8443/hub?a=b", "HTTP://[::1]", hub))
+    assert "secret" not in str(refused.value)
+
+
+def test_patterns_that_are_none_are_a_mistake_of_the_settings() -> None:
+    with pytest.raises(ValueError, match="hub_topics: a topic has no empty segments"):
+        WebSubOptions(hub_topics=("a//b",))
 
 
 @pytest.mark.parametrize("code", [400, 404, 410, 422])

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubbub.core.event import Event, Record, compose, record_json
+from hubbub.sources.websub.entries import split
 from hubbub.wire import feeds
 from hubbub.wire.cloudevents import Address, Defaults, from_http
 from hubbub.wire.feeds import Feed
@@ -72,7 +73,7 @@ def test_a_json_feed_names_itself_and_its_hub() -> None:
     [item] = document["items"]
     assert item["title"] == "hubbub.published: s"
     assert item["content_text"] == '{"a": 1}'
-    assert item["date_published"] == "2023-11-14T22:13:20.001Z"
+    assert item["date_published"] == item["date_modified"] == "2023-11-14T22:13:20.001Z"
     assert item["tags"] == ["hubbub.published"]
     assert item["_cloudevent"]["position"] == "k3f9x2ab-1"
 
@@ -117,7 +118,49 @@ def test_a_feed_without_events_is_a_feed() -> None:
     assert items() == []
 
 
-def test_a_feed_of_a_pattern_has_no_hub() -> None:
+@pytest.mark.parametrize(
+    ("time", "published"),
+    [
+        ("2020-02-29T12:00:00+01:00", "2020-02-29T12:00:00+01:00"),
+        ("2020-02-29t12:00:00.5z", "2020-02-29T12:00:00.5Z"),
+        (None, "2023-11-14T22:13:20.001Z"),
+    ],
+)
+def test_an_entry_was_published_when_the_event_says(time: str | None, published: str) -> None:
+    found = one("text/plain", b"x", **({} if time is None else {"time": time}))
+    root = atom(found)
+    entry = root.find(f"{ATOM}entry")
+    assert entry is not None
+    assert [e.text for e in entry.findall(f"{ATOM}published")] == [published]
+    assert [e.text for e in entry.findall(f"{ATOM}updated")] == ["2023-11-14T22:13:20.001Z"]
+    assert root.findtext(f"{ATOM}updated") == "2023-11-14T22:13:20.001Z"
+    [item] = items(found)
+    assert (item["date_published"], item["date_modified"]) == (
+        published,
+        "2023-11-14T22:13:20.001Z",
+    )
+
+
+@pytest.mark.parametrize("write", [feeds.atom, feeds.json_feed])
+def test_what_follows_our_feeds_keeps_their_order_and_ids(write: Any) -> None:
+    late = record(event(None, b"", id="late", time="2001-01-01T00:00:00Z"), 9)
+    early = record(event(None, b"", id="early", time="2030-01-01T00:00:00Z"), 1)
+    again = record(event(None, b"", id="late", time="2001-01-01T00:00:00Z"), 2000)
+    kind = feeds.ATOM if write is feeds.atom else feeds.JSON_FEED
+
+    def followed(*records: Record) -> list[tuple[str, str, str | None]]:
+        entries = split(kind, write(FEED, records), FEED.url).entries
+        return [(one.id, one.digest, one.time) for one in entries]
+
+    first, second = followed(late, early)
+    assert (first[0], second[0]) == (items(early)[0]["id"], items(late)[0]["id"])
+    assert followed(late) == [second]  # whatever else its feed lists
+    [edited] = followed(again)
+    assert edited[0] == second[0]
+    assert edited[1] != second[1]
+
+
+def test_a_feed_without_hubs_names_none() -> None:
     feed = Feed("orders/*", "http://h/u", "http://h/v")
     assert b"hub" not in feeds.atom(feed, []).replace(b"<name>hubbub", b"")
     assert "hubs" not in json.loads(feeds.json_feed(feed, []))

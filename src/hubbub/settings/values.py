@@ -53,7 +53,8 @@ def convert(value: Any, kind: Any, *, text: bool) -> Any:
     except (msgspec.MsgspecError, RecursionError) as error:
         what, _, place = str(error).partition(" - at `$")
         where = place.rstrip("`")
-        raise ValueError(f"{where + ': ' if where else ''}{_plain(what)}") from None
+        said = _plain(what) + _choices(info, what)
+        raise ValueError(f"{where + ': ' if where else ''}{said}") from None
 
 
 def from_text(info: inspect.Type, text: str) -> Any:
@@ -121,6 +122,15 @@ def _fitting(union: inspect.UnionType, value: Any) -> inspect.Type:
             found = [bare(kind) for kind in union.types if isinstance(bare(kind), kinds)]
             return found[0] if found else union
     return union
+
+
+def _choices(info: inspect.Type, message: str) -> str:
+    """Name what a value, or an item of a list, can be, where msgspec says only that it is none."""
+    kind = bare(info)
+    kind = bare(kind.item_type) if isinstance(kind, LISTS) else kind
+    if not isinstance(kind, inspect.LiteralType) or not message.startswith("Invalid enum value "):
+        return ""
+    return f"; it is one of {', '.join(map(str, kind.values))}"
 
 
 def _plain(message: str) -> str:

@@ -68,8 +68,8 @@ class Hub(Protocol):
         """The time."""
         ...
 
-    def hubs(self, base: str) -> Sequence[str]:
-        """Return the WebSub hubs of our topics; `base` is the URL under which we are asked."""
+    def hubs(self, base: str, url: str) -> Sequence[str]:
+        """Return the WebSub hubs that tell of what is at `url`, which is below our own URL `base`."""
         ...
 
     def metrics(self, accept: str) -> tuple[str, bytes]:

@@ -131,11 +131,12 @@ class Read:
     def _write_feed(self, scope: Scope, asked: _Asked, records: Sequence[Record]) -> bytes:
         target = asked.target
         base = reading.base_url(scope, self._hub)
+        url = base + reading.self_path(target, asked.query, asked.form)
         feed = feeds.Feed(
             title=", ".join(target.topics) or "all topics",
-            url=base + reading.self_path(target, asked.query, asked.form),
+            url=url,
             home=base + target.path,
-            hubs=() if target.single is None else self._hub.hubs(base),
+            hubs=self._hub.hubs(base, url),
         )
         return (feeds.atom if asked.form == "atom" else feeds.json_feed)(feed, records)
 

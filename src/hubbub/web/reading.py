@@ -188,9 +188,12 @@ def self_path(wanted: Target, query: Query, form: str = "") -> str:
 def links(
     scope: Scope, hub: Hub, wanted: Target, query: Query, form: str = ""
 ) -> list[tuple[str, str]]:
-    """Return the links that belong on every answer about a single topic: its hubs and itself."""
-    if wanted.single is None:
+    """Return the links that belong on every answer about one topic or pattern: its hubs and itself.
+
+    Several are none that a hub could take (websub 53).
+    """
+    if len(wanted.topics) != 1:
         return []
     base = base_url(scope, hub)
-    told = [(url, "hub") for url in hub.hubs(base)]
-    return [*told, (base + self_path(wanted, query, form), "self")]
+    url = base + self_path(wanted, query, form)
+    return [*((told, "hub") for told in hub.hubs(base, url)), (url, "self")]

@@ -218,7 +218,7 @@ def _read(hub: Hub, name: str, topic: Parameter) -> Operation:
                 },
                 {
                     "Hubbub-Position": "The newest position when the answer was begun.",
-                    "Link": "rel=next while there is more; rel=hub and rel=self for one topic.",
+                    "Link": "rel=next while there is more; rel=hub and rel=self for one topic or pattern.",
                 },
             ),
             304: Response("The feed, or the newest event, has not changed."),

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from hubbub.core.errors import InvalidTopic
 from hubbub.core.subscription import Policy
 from hubbub.core.topic import check_pattern
 from hubbub.websub.foreign_options import ForeignOptions
@@ -17,6 +18,10 @@ Method = Literal["sha256", "sha1", "sha384", "sha512"]
 
 SCHEDULE = (0.0, 5.0, 30.0, 120.0, 600.0, 1800.0, *(3600.0,) * 22)
 """A day in all, and no wait longer than an hour."""
+
+_URL = re.compile(r"https?://[^/?#@]+(?:[/?][!-~]*)?", re.IGNORECASE)
+_STRAY = re.compile(r"""[^!-~]|["#<>\\^`{|}]""")
+"""What no URL without a fragment has as it is (RFC 3986), and what would end one in a `Link` header."""
 
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9\-.:\[\]]+")
 
@@ -85,7 +90,8 @@ class WebSubOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How topics of others are fetched."""
 
     hubs: tuple[str, ...] = ()
-    """Hubs of others that are told when a topic of ours changes, and are advertised beside ours."""
+    """Hubs of others that are told when a topic of ours changes, http(s) URLs. They are advertised
+    beside ours on what they are told of: `hub_topics`, as `representations`."""
     hub_topics: tuple[str, ...] = ("**",)
     """Patterns of the topics that they are told of, by name: not for what nobody may know of."""
     representations: tuple[Form, ...] = ("json", "atom", "json-feed")
@@ -116,8 +122,18 @@ class WebSubOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             host, _, method = one.partition("=")
             if not _HOST.fullmatch(host) or method not in METHODS:
                 raise ValueError(f"methods look like push.example=sha1, not {one!r}")
+        for url in self.hubs:
+            if not _URL.fullmatch(url) or _STRAY.search(url):
+                shown = "" if "@" in url else f", not {url!r}"  # there may be a password in it
+                raise ValueError(
+                    "hubs are URLs such as https://hub.example/, in ASCII, without blanks, fragment"
+                    f" and password{shown}"
+                )
         for pattern in self.hub_topics:
-            check_pattern(pattern)
+            try:
+                check_pattern(pattern)
+            except InvalidTopic as error:
+                raise ValueError(f"hub_topics: {error.detail}") from None
 
 
 def is_listed(host: str, hosts: tuple[str, ...]) -> bool:

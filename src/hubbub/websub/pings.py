@@ -11,7 +11,9 @@ import msgspec
 from hubbub.core.errors import HubbubError
 from hubbub.core.start import LATEST, Start
 from hubbub.core.subscription import Policy, Subscription
+from hubbub.core.topic import is_pattern, matches
 from hubbub.websub.options import WebSubOptions
+from hubbub.websub.own import OwnTopic
 from hubbub.wire.websub import digest
 
 PROTOCOL: Final = "WEBSUB-PING"
@@ -26,7 +28,10 @@ POLICY: Final = Policy(
 )
 """A hub hears once of all that changed within a second, and for a day of what it was away for."""
 
-QUIET: Final = ({"not": {"prefix": {"topic": "hubbub/"}}},)
+SELF: Final = "hubbub/"
+"""What topics begin with in which the gateway tells of itself."""
+
+QUIET: Final = ({"not": {"prefix": {"topic": SELF}}},)
 """What the gateway says of itself is nobody's news."""
 
 _log = logging.getLogger("hubbub.websub")
@@ -65,6 +70,19 @@ def wanted(options: WebSubOptions, base: str, now: int) -> dict[str, Subscriptio
         )
         for hub in options.hubs
     }
+
+
+def is_told(options: WebSubOptions, topic: OwnTopic) -> bool:
+    """Tell whether those hubs are pinged about a topic of ours, by its URL.
+
+    A ping names the topic of an event and a representation: no pattern, no `type`, no `filter`.
+    """
+    return (
+        topic.form in options.representations
+        and not (topic.types or topic.sql or is_pattern(topic.pattern))
+        and not topic.pattern.startswith(SELF)
+        and any(matches(pattern, topic.pattern) for pattern in options.hub_topics)
+    )
 
 
 async def sync(engine: Engine, options: WebSubOptions, base: str, now: int) -> None:

@@ -1,9 +1,11 @@
 """Feeds of a topic's newest events: Atom (RFC 4287) and JSON Feed 1.1.
 
 An entry's id follows from the event's `source` and `id`, which is what makes an event the same
-event everywhere; its time is when it was recorded here. Data is the content: text and JSON as text,
-HTML as HTML (readers clean it, RFC 4287 8.1), anything else base64 in Atom and a description in
-JSON Feed. Both name the feed itself and the WebSub hub that tells of news.
+event everywhere. It was published when the event says, in its `time`, and updated when it was
+recorded here (RFC 4287 4.2.9, 4.2.15), which is also the order of entries: what comes late with an
+old `time` is news all the same. Data is the content: text and JSON as text, HTML as HTML (readers
+clean it, RFC 4287 8.1), anything else base64 in Atom and a description in JSON Feed. Both name the
+feed itself and the WebSub hubs that tell of news.
 """
 
 from __future__ import annotations
@@ -48,7 +50,10 @@ class Entry(msgspec.Struct, frozen=True):
 
     id: str
     title: str
+    published: str
+    """When it happened, as the event says; else when it was recorded."""
     updated: str
+    """When it was recorded."""
     kind: str
     """`text`, `html`, or the media type of something else."""
     content: str
@@ -62,10 +67,12 @@ def entry(record: Record) -> Entry:
     subject = values.get("subject")
     kind, content = _content(record.data())
     named = uuid5(NAMESPACE_URL, f"{values['source']} {values['id']}")
+    updated = rfc3339(record.recorded)
     return Entry(
         f"urn:uuid:{named}",
         f"{record.type}: {subject}" if subject else record.type,
-        rfc3339(record.recorded),
+        str(values.get("time", updated)).upper(),  # RFC 4287 3.3: T and Z, where RFC 3339 has t, z
+        updated,
         kind,
         content,
         values,
@@ -128,6 +135,7 @@ def _atom_entry(found: Entry) -> list[str]:
         "<entry>",
         _element("id", found.id),
         _element("title", found.title),
+        _element("published", found.published),
         _element("updated", found.updated),
         f"<category term={_quoted(str(found.attributes['type']))}/>",
         f"<content type={_quoted(kind)}>{_escaped(found.content)}</content>",
@@ -143,7 +151,8 @@ def _item(found: Entry) -> dict[str, Any]:
         "id": found.id,
         "title": found.title,
         "content_html" if found.kind == "html" else "content_text": content,
-        "date_published": found.updated,
+        "date_published": found.published,
+        "date_modified": found.updated,
         "tags": [found.attributes["type"]],
         "_cloudevent": found.attributes,
     }
