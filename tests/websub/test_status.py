@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from channels.receiver import status
 from hubbub.core.errors import Forbidden
 from hubbub.core.grants import EVERYONE, Grants, Principal
-from hubbub.websub.status import SubscriptionTold
+from hubbub.websub.status import SubscriptionTold, TopicTold
 from websub.rig import BASE, Reader, World, page
 
 pytestmark = pytest.mark.anyio
@@ -15,6 +16,11 @@ pytestmark = pytest.mark.anyio
 TOPIC = f"{BASE}/topics/blog"
 NOBODY = Principal("ada", Grants(subscribe=("blog",)))
 DAY = 86_400
+
+
+def form(reader: Reader, path: str = "/cb") -> dict[str, str]:
+    callback = reader.url + path
+    return {"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.callback": callback}
 
 
 async def told(hub: World, reader: Reader, topic: str = TOPIC) -> SubscriptionTold:
@@ -128,3 +134,52 @@ async def test_a_topic_of_others(hub: World, reader: Reader) -> None:
     await hub.quiet()
     found = await hub.websub.informant.topic(topic, base=BASE, principal=NOBODY)
     assert "answered with status 404" in found.why
+
+
+async def test_a_topic_counts_those_that_are_active(hub: World, reader: Reader) -> None:
+    async def topic() -> TopicTold:
+        return await hub.websub.informant.topic(TOPIC, base=BASE, principal=EVERYONE)
+
+    await hub.subscribe(reader, TOPIC, lease_seconds="600")
+    assert (await topic()).why.startswith("1 subscription; each event")
+    await hub.time.advance(700)
+    assert (await topic()).why.startswith("1 subscription, which is not active; each event")
+    reader.answer = lambda _: status(503)
+    await hub.ask(form(reader, "/other"))
+    await hub.until(lambda: hub.hub.verifier.pending)
+    found = await topic()
+    assert [one.state for one in found.callbacks] == ["expired", "pending"]
+    assert found.callbacks[1].callback == reader.url + "/other"
+    assert b"attempts" not in msgspec.json.encode(found)
+    reader.answer = reader.respond
+    await hub.subscribe(reader, TOPIC)
+    await hub.until(lambda: not hub.hub.verifier.pending)
+    assert (await topic()).why.startswith("2 subscriptions; each event")
+    (other,) = [one for one in hub.hub.of(TOPIC) if one.sink.endswith("/other")]
+    await hub.engine.change(other.id, "paused", "by anyone")
+    assert (await topic()).why.startswith("2 subscriptions, 1 of them active; each event")
+
+
+async def test_a_request_that_came_to_nothing_is_told_of_an_active_one(
+    hub: World, reader: Reader
+) -> None:
+    await hub.subscribe(reader, TOPIC)
+    reader.wants = lambda _: False
+    await hub.ask(form(reader))
+    await hub.until(lambda: hub.hub.failures)
+    found = await told(hub, reader)
+    assert found.state == "active"
+    assert found.why.startswith(
+        "Yes: everything that happened was delivered. What was asked for last"
+    )
+    assert "404: it does not know of this subscription" in found.why
+    reader.wants = lambda _: True
+    await hub.subscribe(reader, TOPIC)
+    assert "came to nothing" not in (await told(hub, reader)).why
+
+
+async def test_who_has_unsubscribed_is_told_so(hub: World, reader: Reader) -> None:
+    await hub.subscribe(reader, TOPIC)
+    await hub.ask({**form(reader), "hub.mode": "unsubscribe"})
+    await hub.until(lambda: not hub.subscription(reader, TOPIC))
+    assert (await told(hub, reader)).why.startswith("No: it has unsubscribed, at 20")

@@ -99,10 +99,11 @@ class Foreign(Protocol):
 
 
 class Failure(NamedTuple):
-    """Why a request came to nothing."""
+    """Why a request came to nothing, or a subscription to its end."""
 
     at: int
     reason: str
+    is_end: bool = False
 
 
 class WebSubHub:
@@ -212,7 +213,7 @@ class WebSubHub:
     def deny(self, subscription: Subscription, reason: str) -> None:
         """Tell a callback that its subscription is over (5.2): somebody here has ended it."""
         self._forget(subscription)
-        self._remember(subscription.id, f"it was ended here: {reason}")
+        self._remember(subscription.id, f"it was ended here: {reason}", is_end=True)
         intent = Intent(mode="denied", subscription=subscription, reason=reason, asked=self._now())
         self._tasks.spawn(self.verifier.add(intent), "denial")
 
@@ -252,7 +253,7 @@ class WebSubHub:
                     await self._begin(intent)
                 elif (known := self._engine.subscriptions.get(intent.id)) is not None:
                     await self._end(known)
-                    self._remember(intent.id, "it has unsubscribed")
+                    self._remember(intent.id, "it has unsubscribed", is_end=True)
             except Unavailable:
                 raise
             except HubbubError as error:
@@ -290,8 +291,8 @@ class WebSubHub:
             self._remember(intent.id, reason)
         self._leave(intent.subscription)
 
-    def _remember(self, id_: str, reason: str) -> None:
-        self.failures[id_] = Failure(self._now(), reason)
+    def _remember(self, id_: str, reason: str, *, is_end: bool = False) -> None:
+        self.failures[id_] = Failure(self._now(), reason, is_end)
         if len(self.failures) > MAX_FAILURES:
             self.failures.popitem(last=False)
 

@@ -14,7 +14,7 @@ from hubbub.core.subscription import Attempt, Subscription
 from hubbub.websub import own
 from hubbub.websub.admission import id_of, settings_of
 from hubbub.websub.fetching import Topic
-from hubbub.websub.hub import WebSubHub
+from hubbub.websub.hub import Failure, WebSubHub
 from hubbub.websub.intent import Intent
 
 ATTEMPTS: Final = 5
@@ -128,26 +128,27 @@ class Informant:
     async def subscription(self, topic: str, callback: str) -> SubscriptionTold:
         """Tell of a topic and a callback."""
         subscription, intent = self._hub.find(topic, callback)
-        if subscription is None:
-            failure = self._hub.failures.get(id_of(topic, callback))
-            if intent is not None:
-                why, state = _waits(intent), "pending"
-            elif failure is not None:
-                why = f"No: what was asked for last came to nothing at {rfc3339(failure.at)}: {failure.reason}."
-                state = "none"
-            else:
-                state, why = "none", NOBODY
-            return SubscriptionTold(topic=topic, callback=callback, state=state, why=why)
-        return await self._of(subscription, intent)
+        failure = self._hub.failures.get(id_of(topic, callback))
+        if subscription is not None:
+            return await self._of(subscription, intent, failure)
+        if intent is not None:
+            return _pending(intent)
+        why = NOBODY if failure is None else f"No: {_came_to(failure)}"
+        return SubscriptionTold(topic=topic, callback=callback, state="none", why=why)
 
     async def topic(self, topic: str, *, base: str, principal: Principal) -> TopicTold:
         """Tell of a topic; `base` is our own URL. Raises `Malformed` or `Forbidden`."""
-        of, ours = self._hub.of(topic), own.read(topic, base)
+        of, ours = [self._as_is(one) for one in self._hub.of(topic)], own.read(topic, base)
         is_ours = ours is not None
         if ours is not None:
             principal.require_subscribe([ours.pattern])
         fetched = None if is_ours else self._fetched(topic)
-        callbacks = [self._told(one, ()) for one in of[:LISTED]] if principal.may_manage() else []
+        callbacks: list[SubscriptionTold] = []
+        if principal.may_manage():
+            ids = {one.id for one in of}
+            pending = self._hub.verifier.pending.values()
+            new = [one for one in pending if one.topic == topic and one.id not in ids]
+            callbacks = [*(self._told(one, ()) for one in of), *map(_pending, new)][:LISTED]
         return TopicTold(
             topic=topic,
             why=_of_topic(of, fetched, is_ours=is_ours),
@@ -157,16 +158,19 @@ class Informant:
             callbacks=callbacks,
         )
 
-    async def _of(self, subscription: Subscription, intent: Intent | None) -> SubscriptionTold:
+    async def _of(
+        self, subscription: Subscription, intent: Intent | None, failure: Failure | None
+    ) -> SubscriptionTold:
         told = self._told(subscription, await self._attempts(subscription.id, ATTEMPTS))
-        if intent is None:
-            return told
-        return msgspec.structs.replace(told, why=f"{told.why} {_waits(intent)}")
+        more = [] if intent is None else [_waits(intent)]
+        if failure is not None and not failure.is_end:
+            said = _came_to(failure)
+            more.append(f"{said[0].upper()}{said[1:]}")
+        return msgspec.structs.replace(told, why=" ".join((told.why, *more)))
 
     def _told(self, subscription: Subscription, attempts: Sequence[Attempt]) -> SubscriptionTold:
         settings, standing = settings_of(subscription), self._standing(subscription.id)
-        if subscription.is_over(int(self._clock.now() * 1000)):  # nothing has come of it so far
-            subscription = msgspec.structs.replace(subscription, state="expired")
+        subscription = self._as_is(subscription)
         why = _of_state(subscription, standing, attempts)
         return SubscriptionTold(
             topic=settings.topic,
@@ -176,14 +180,36 @@ class Informant:
             expires=rfc3339(subscription.expires),
             method=settings.method if subscription.sealed.get("secrets") else "",
             waiting=standing.lag_seconds,
-            attempts=[_attempt(one) for one in attempts],
+            attempts=tuple(map(_attempt, attempts)),
         )
+
+    def _as_is(self, subscription: Subscription) -> Subscription:
+        if subscription.is_over(int(self._clock.now() * 1000)):  # nothing has come of it so far
+            return msgspec.structs.replace(subscription, state="expired")
+        return subscription
 
 
 NOBODY: Final = (
     "No: nobody has subscribed this callback to this topic here, or its lease ended long ago. Both URLs"
     " must be written exactly as they were in the request."
 )
+
+
+def _pending(intent: Intent) -> SubscriptionTold:
+    return SubscriptionTold(
+        topic=intent.topic,
+        callback=intent.subscription.sink,
+        state="pending",
+        why=_waits(intent),
+    )
+
+
+def _came_to(failure: Failure) -> str:
+    """Say how a request or a subscription ended."""
+    at = rfc3339(failure.at)
+    if failure.is_end:
+        return f"{failure.reason}, at {at}."
+    return f"what was asked for last came to nothing at {at}: {failure.reason}."
 
 
 def _waits(intent: Intent) -> str:
@@ -229,6 +255,9 @@ def _of_topic(of: Sequence[Subscription], fetched: Topic | None, *, is_ours: boo
     if not of:
         return "Nobody is subscribed to this topic here."
     count = f"{len(of)} subscriptions" if len(of) > 1 else "1 subscription"
+    active = sum(one.state == "active" for one in of)
+    if active < len(of):
+        count += f", {active or 'none'} of them active" if len(of) > 1 else ", which is not active"
     if is_ours:
         return f"{count}; each event of the topic is delivered as it happens."
     if fetched is None or not fetched.pinged:
