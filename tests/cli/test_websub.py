@@ -144,6 +144,17 @@ class TestFollowing:
         assert callback not in everything
         follower.run("websub", "unsubscribe", feed)
 
+    def test_what_cannot_even_be_looked_at_is_no_success(
+        self, follower: Serving, publisher: Publisher
+    ) -> None:
+        feed = f"{publisher.url}/nothing.xml"
+        done = follower.run("websub", "subscribe", feed, "news/nothing")
+        assert done.code == 1
+        assert f": {feed} cannot be read: " in done.out
+        assert done.out.endswith("404; it is kept, and tried again\n")
+        assert feed in follower.run("websub", "status").out
+        follower.run("websub", "unsubscribe", feed)
+
     def test_a_hub_that_does_not_verify_is_not_waited_for_longer_than_said(
         self, follower: Serving, publisher: Publisher
     ) -> None:
@@ -310,6 +321,13 @@ def test_a_name_is_made_of_host_and_path(feed: str, name: str) -> None:
     assert made == name_of(feed)
 
 
+@pytest.mark.parametrize("given", [["blog"], ["https://blog.example/", "reader"]])
+def test_status_wants_whole_urls(given: list[str]) -> None:
+    done = run("websub", "status", *given)
+    assert done.code not in (0, 1)
+    assert "say a whole URL" in done.err
+
+
 def test_names_of_what_differs_in_its_query_differ() -> None:
     assert len({name_of(f"https://tube.example/v?channel={n}") for n in range(100)}) == 100
 
@@ -325,8 +343,10 @@ def test_names_of_what_differs_in_its_query_differ() -> None:
         ({"state": "pending"}, "n: polling because its hub has not verified the subscription yet"),
         ({"state": "denied", "denied": {"H": {"reason": "no\x1b", "until": "2026-01-02T03:04:05Z"}}},
          "n: polling because H denied it (no\\x1b); it is asked again at 2026-01-02T03:04:05Z"),
-        ({"state": "polled", "hubs": ["H"], "error": "H said 500"},
+        ({"state": "polled", "hubs": ["H"], "error": "H said 500", "last_poll": "2026-01-02T03:04:05Z"},
          "n: polling because the subscription failed: H said 500"),
+        ({"state": "polled", "error": "u answered 404"},
+         "n: u cannot be read: u answered 404; it is kept, and tried again"),
         ({"state": "polled", "hubs": ["H"]}, "n: polling because no hub has taken the subscription yet"),
         ({"state": "polled"}, "n: polling because it has just been asked for"),
     ],

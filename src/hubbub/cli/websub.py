@@ -77,11 +77,12 @@ def subscribe(
     json: Json = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
-) -> None:
+) -> int:
     """Have the server follow a URL: its entries become events on TOPIC.
 
     The hub that the feed names pushes them; where there is none, or it fails, the server polls. A
-    repeat replaces what was said before, with all its options.
+    repeat replaces what was said before, with all its options. Exit code 1 says that not even the
+    first look worked.
     """
     check_url(feed)
     given: dict[str, Any] = {
@@ -99,6 +100,7 @@ def subscribe(
         print_json(document)
     else:
         print(shown.standing(document))
+    return REFUSED if shown.is_unread(document) else 0
 
 
 @reported
@@ -152,6 +154,9 @@ def status(
     token: Token = None,
 ) -> None:
     """Show how what is followed stands; or whether the server's hub pushes a topic, and why not."""
+    for one in (topic_url, callback):
+        if one is not None:
+            check_url(one)
     told = run_async(_ask(url, token, topic_url, callback))
     if json:
         print_json(told)

@@ -29,12 +29,21 @@ def is_settled(status: Mapping[str, Any], now: float) -> bool:
     return planned is not None and planned > now + LATER and status.get("state") != "pending"
 
 
+def is_unread(document: Mapping[str, Any]) -> bool:
+    """Tell whether even the first look at what a source follows has failed: nothing will come of it."""
+    status = document.get("status", {})
+    return bool(status.get("error")) and not status.get("last_poll")
+
+
 def standing(document: Mapping[str, Any]) -> str:
     """Say in a line how news of a source come."""
     name, status = document["name"], document.get("status", {})
     if document.get("problem"):
         return printable(f"{name}: not followed: {document['problem']}")
     hub, state = status.get("hub", ""), status.get("state")
+    if is_unread(document):
+        what = f"{document['url']} cannot be read: {status['error']}"
+        return printable(f"{name}: {what}; it is kept, and tried again")
     if state == "pushed":
         return printable(f"{name}: active at {hub} until {moment(status.get('lease_end'))}")
     if state == "gone":
