@@ -321,6 +321,12 @@ def test_a_name_is_made_of_host_and_path(feed: str, name: str) -> None:
     assert made == name_of(feed)
 
 
+def test_a_wrong_time_names_its_option() -> None:
+    done = run("websub", "subscribe", "http://a.example/", "t", "--lease", "10x")
+    assert done.code == 2
+    assert "Invalid value for '--lease': a time looks like 90s" in done.err
+
+
 @pytest.mark.parametrize("given", [["blog"], ["https://blog.example/", "reader"]])
 def test_status_wants_whole_urls(given: list[str]) -> None:
     done = run("websub", "status", *given)

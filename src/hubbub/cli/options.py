@@ -34,11 +34,11 @@ def load_settings(config: Path | None, flags: Mapping[str, Any]) -> Loaded[Setti
     return load(Settings, file=file, environ=os.environ, flags=flags)
 
 
-def seconds(text: str) -> float:
-    """Read `90s`, `24h`, `7d` or a number of seconds."""
+def seconds(text: str, option: str) -> float:
+    """Read `90s`, `24h`, `7d` or a number of seconds, the value of an option."""
     from hubbub.settings.values import duration  # noqa: PLC0415
 
     found = duration(text if text[-1:] in string.ascii_letters else text + "s")
     if found is None:
-        raise typer.BadParameter("a time looks like 90s, 15m, 24h or 30d")
+        raise typer.BadParameter("a time looks like 90s, 15m, 24h or 30d", param_hint=f"'{option}'")
     return found

@@ -45,7 +45,7 @@ def token(
     grants = Grants(publish=tuple(publish or ()), subscribe=tuple(subscribe or ()), manage=manage)
     if grants == Grants():
         raise Misconfigured("say what the token may do: --publish, --subscribe or --manage")
-    lifetime = seconds(ttl)
+    lifetime = seconds(ttl, "--ttl")
     from hubbub.web.auth.mint import mint_jwt, mint_key  # noqa: PLC0415
 
     if jwt:

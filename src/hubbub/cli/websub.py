@@ -89,12 +89,12 @@ def subscribe(
         "hub": hub,
         "split": False if whole else None,
         "backfill": backfill or None,
-        "lease": None if lease is None else seconds(lease),
-        "poll": None if poll is None else seconds(poll),
+        "lease": None if lease is None else seconds(lease, "--lease"),
+        "poll": None if poll is None else seconds(poll, "--poll"),
         "secret": False if no_secret else None,
     }
     options = {option: value for option, value in given.items() if value is not None}
-    followed = _follow(url, token, feed, topic, name, options, seconds(wait))
+    followed = _follow(url, token, feed, topic, name, options, seconds(wait, "--wait"))
     document = run_async(followed)
     if json:
         print_json(document)

@@ -258,6 +258,8 @@ def _of_topic(of: Sequence[Subscription], fetched: Topic | None, *, is_ours: boo
     active = sum(one.state == "active" for one in of)
     if active < len(of):
         count += f", {active or 'none'} of them active" if len(of) > 1 else ", which is not active"
+    if not active:
+        return f"{count}."
     if is_ours:
         return f"{count}; each event of the topic is delivered as it happens."
     if fetched is None or not fetched.pinged:
