@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,19 +11,10 @@ from hubbub.core.errors import Unavailable
 from hubbub.core.event import compose
 from hubbub.websub import past
 from hubbub.websub.fetching import Topic, log_topic
-from websub.bench import PATH, Bench, bench
+from websub.bench import PATH, Bench
 from websub.rig import page
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def it() -> AsyncIterator[Bench]:
-    async with bench() as made:
-        made.blog.pages[PATH] = page(b"A")
-        await made.foreign.follow(made.topic)
-        await made.time.advance(10)
-        yield made
 
 
 async def sent_and_killed(it: Bench, body: bytes, kind: str = "text/xml") -> None:

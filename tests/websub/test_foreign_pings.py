@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -15,15 +14,6 @@ from websub.rig import page
 pytestmark = pytest.mark.anyio
 
 DAY = 86_400
-
-
-@pytest.fixture
-async def it() -> AsyncIterator[Bench]:
-    async with bench() as made:
-        made.blog.pages[PATH] = page(b"A")
-        await made.foreign.follow(made.topic)
-        await made.time.advance(10)
-        yield made
 
 
 async def test_a_ping_is_answered_only_once_it_is_durable(it: Bench) -> None:
