@@ -132,6 +132,15 @@ async def client_of(app: Any, **options: Any) -> AsyncIterator[tuple[Server, Cli
             await client.aclose()
 
 
+async def deadlines_pass(server: Server) -> None:
+    """Wait until `head_timeout` has ended two connections, one after the other, that began just now."""
+    for _ in range(2):
+        client = await connect(server)
+        client.send(GET[:10])
+        assert (await client.response()).status == 408
+        await client.aclose()
+
+
 async def deaf_client(server: Server) -> socket.socket:
     """Connect a client with a small window that reads only when told."""
     sock = socket.socket()

@@ -22,6 +22,7 @@ from .raw import (
     App,
     StreamApp,
     client_of,
+    deadlines_pass,
     deaf_client,
     frame,
     upgrade,
@@ -272,7 +273,7 @@ async def test_a_peer_that_does_not_answer_a_close_is_left(monkeypatch):
 async def test_a_peer_that_reads_slowly_is_not_taken_for_dead():
     """Its pong, and our ping, would wait behind everything else."""
     app = StreamApp()
-    options = {"ws_ping_interval": QUICK / 4, "ws_ping_timeout": QUICK / 4}
+    options = {"ws_ping_interval": QUICK / 4, "ws_ping_timeout": QUICK / 4, "head_timeout": QUICK}
     async with client_of(app, **options) as (server, _):
         sock = await deaf_client(server)
         await asyncio.get_running_loop().sock_sendall(sock, upgrade())
@@ -281,7 +282,7 @@ async def test_a_peer_that_reads_slowly_is_not_taken_for_dead():
         writer.on_pause = paused.set
         while not paused.is_set():
             writer.write(b"\x82\x7e\xff\xff" + bytes(65535))
-        await asyncio.sleep(4 * QUICK)
+        await deadlines_pass(server)
         assert writer.is_open
         sock.close()
 
@@ -297,11 +298,11 @@ async def test_a_message_that_we_do_not_read_is_excused():
             while (message := await receive())["type"] == "websocket.receive":
                 await send({**message, "type": "websocket.send"})
 
-    async with client_of(Slow(), body_timeout=QUICK) as (_, client):
+    async with client_of(Slow(), body_timeout=QUICK, head_timeout=QUICK) as (server, client):
         client.send(upgrade())
         await client.head()
         client.send(frame(b"one") + frame(b"two")[:-1])
-        await asyncio.sleep(3 * QUICK)
+        await deadlines_pass(server)
         client.send(frame(b"two")[-1:])
         read_on.set()
         assert await client.frame() == (0x81, b"one")

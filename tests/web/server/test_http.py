@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from .raw import GET, QUICK, App, answer, chunk, client_of, read_body
+from .raw import GET, QUICK, App, answer, chunk, client_of, deadlines_pass, read_body
 
 pytestmark = pytest.mark.anyio
 
@@ -239,39 +239,50 @@ async def test_each_head_has_its_own_deadline():
 
 
 async def test_a_body_that_we_do_not_read_is_excused():
+    begin = asyncio.Event()
+
     class Lazy(App):
         async def http(self, scope, receive, send):
-            await asyncio.sleep(3 * QUICK)
+            await begin.wait()
             await super().http(scope, receive, send)
 
-    async with client_of(Lazy(), body_timeout=QUICK) as (_, client):
+    async with client_of(Lazy(), body_timeout=QUICK, head_timeout=QUICK) as (server, client):
         client.send(HEAD + b"Content-Length: 500000\r\n\r\n" + b"x" * 499_999)
-        await asyncio.sleep(QUICK)
+        await deadlines_pass(server)
         client.send(b"y")
+        begin.set()
         assert (await client.response()).body[-1:] == b"y"
 
 
 async def test_a_body_that_waits_for_continue_is_excused():
+    begin = asyncio.Event()
+
     class Lazy(App):
         async def http(self, scope, receive, send):
-            await asyncio.sleep(3 * QUICK)
+            await begin.wait()
             await super().http(scope, receive, send)
 
-    async with client_of(Lazy(), body_timeout=QUICK) as (_, client):
+    async with client_of(Lazy(), body_timeout=QUICK, head_timeout=QUICK) as (server, client):
         client.send(HEAD + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        await deadlines_pass(server)
+        begin.set()
         assert (await client.head())[0] == 100
         client.send(b"hello")
         assert (await client.response()).body == b"hello"
 
 
 async def test_the_head_of_the_next_request_does_not_end_the_answer_to_this_one():
+    begin = asyncio.Event()
+
     class Slow(App):
         async def http(self, scope, receive, send):
-            await asyncio.sleep(3 * QUICK)
+            await begin.wait()
             await super().http(scope, receive, send)
 
-    async with client_of(Slow(), head_timeout=QUICK) as (_, client):
+    async with client_of(Slow(), head_timeout=QUICK) as (server, client):
         client.send(GET + b"GET / HTTP/1.1\r\n")
+        await deadlines_pass(server)
+        begin.set()
         assert (await client.response()).status == 200
         assert (await client.response()).status == 408
 
